@@ -1,0 +1,246 @@
+"""What a scenario file may say of population, genome, mind, selection and reproduction."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from evosim.scenario.base import Name, NonNegative, Positive, Probability, Table
+
+
+class Population(Table):
+    """How many agents, in how many independent replicates, for how long."""
+
+    agents: Annotated[int, Field(ge=2, le=50_000_000)] = 500
+    replicates: Annotated[int, Field(ge=1, le=1_000_000)] = 20
+    generations: Annotated[int, Field(ge=1, le=100_000_000)] = 200
+    ploidy: Literal[1, 2] = Field(1, description="2: two haplotypes, expressed as their mean")
+    limit: Annotated[int, Field(ge=2)] | None = Field(
+        None, description="most agents under density regulation (default: 4 times `agents`)"
+    )
+
+
+class Initial(Table):
+    """How a gene's loci start; exactly one of the keys (`share` goes with `values`)."""
+
+    value: float | list[float] | None = Field(None, description="the same in every agent")
+    normal: Annotated[list[float], Field(min_length=2, max_length=2)] | None = Field(
+        None, description="[mean, sd] per locus"
+    )
+    uniform: Annotated[list[float], Field(min_length=2, max_length=2)] | None = Field(
+        None, description="[low, high] per locus"
+    )
+    probability: Probability | None = Field(None, description="bits: chance of a 1 per locus")
+    share: Probability | None = Field(
+        None, description="exactly this share of the agents starts with values[1], the rest [0]"
+    )
+    values: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
+
+    @model_validator(mode="after")
+    def _one_key(self) -> Initial:
+        given = [
+            k
+            for k in ("value", "normal", "uniform", "probability", "share")
+            if getattr(self, k) is not None
+        ]
+        if len(given) != 1:
+            raise ValueError("give exactly one of value, normal, uniform, probability, share")
+        if (self.share is None) != (self.values is None):
+            raise ValueError("share and values = [rest, share] go together")
+        if self.normal is not None and self.normal[1] < 0:
+            raise ValueError("the sd in normal = [mean, sd] must be >= 0")
+        if self.uniform is not None and self.uniform[0] > self.uniform[1]:
+            raise ValueError("uniform = [low, high] needs low <= high")
+        return self
+
+
+class Gene(Table):
+    """A named block of loci and how it starts, mutates, is expressed and costs."""
+
+    kind: Literal["real", "bits"] = "real"
+    loci: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
+        None, description="default: as many as the mind or the world needs"
+    )
+    initial: Initial = Field(default_factory=lambda: Initial(value=0.0))
+    mutation: NonNegative = Field(
+        0.0, description="real: sd of the normal step; bits: flip probability per locus"
+    )
+    mutation_rate: Probability = Field(1.0, description="real: chance of a step per locus")
+    scale: Literal["linear", "log", "logit"] = Field(
+        "linear", description="expressed value: x, exp(x) or 1/(1 + exp(-x))"
+    )
+    noise: NonNegative = Field(
+        0.0, description="sd of the environmental noise on the expressed value; not inherited"
+    )
+    bounds: Annotated[list[float], Field(min_length=2, max_length=2)] | None = Field(
+        None, description="[low, high]: mutants are reflected back inside"
+    )
+    cost: float = Field(
+        0.0, description="criterion lost per unit of |expressed value|, summed over the loci"
+    )
+
+    @model_validator(mode="after")
+    def _sound(self) -> Gene:
+        if self.kind == "bits":
+            if self.mutation > 1:
+                raise ValueError("mutation of bits is a probability: between 0 and 1")
+            if self.noise or self.bounds or self.scale != "linear" or self.mutation_rate != 1.0:
+                raise ValueError("noise, bounds, scale and mutation_rate belong to real genes")
+            if self.initial.normal or self.initial.uniform:
+                raise ValueError("bits start by value, probability, or share and values")
+        elif self.initial.probability is not None:
+            raise ValueError("initial probability belongs to bits; real genes: normal, uniform")
+        if self.bounds is not None and not self.bounds[0] < self.bounds[1]:
+            raise ValueError("bounds = [low, high] needs low < high")
+        return self
+
+
+class ReflexMind(Table):
+    """Acts on what it perceives now: a policy over cues, with or without learning."""
+
+    kind: Literal["reflex"] = "reflex"
+    policy: Literal["linear", "mlp"] = "linear"
+    hidden: Annotated[int, Field(ge=1, le=8)] = Field(4, description="mlp: tanh units")
+    choice: Literal["softmax", "greedy"] = "softmax"
+    temperature: Positive = Field(
+        1.0, description="softmax temperature (a gene of that name overrides it)"
+    )
+    learning: Literal["none", "reinforce", "cross"] = "none"
+    learning_rate: NonNegative = Field(
+        0.0, description="step of the update rule (a gene of that name overrides it)"
+    )
+    advantage: Literal["return", "centred", "normalised"] = Field(
+        "return",
+        description="reinforce: the return itself, minus its running mean, or also over its sd",
+    )
+
+
+class UserMind(Table):
+    """A mind registered in Python under its `kind`, with its own numeric parameters."""
+
+    kind: Name
+    parameters: dict[Name, float] = Field(default_factory=dict)
+
+
+def _mind_kind(value: Any) -> str:
+    kind = value.get("kind", "reflex") if isinstance(value, dict) else value.kind
+    return kind if kind == "reflex" else "user"
+
+
+Mind = Annotated[
+    Annotated[ReflexMind, Tag("reflex")] | Annotated[UserMind, Tag("user")],
+    Discriminator(_mind_kind),
+]
+
+
+class Fitness(Table):
+    """How the criterion x becomes expected offspring; exactly one of the keys."""
+
+    exponential: float | None = Field(None, description="beta: fitness exp(beta x)")
+    proportional: float | None = Field(None, description="b: fitness baseline + b x")
+    baseline: float = Field(0.0, description="goes with proportional")
+    neutral: bool | None = Field(None, description="true: everyone has fitness 1")
+
+    @model_validator(mode="after")
+    def _one_key(self) -> Fitness:
+        given = [k for k in ("exponential", "proportional", "neutral") if getattr(self, k)]
+        if self.exponential == 0.0 or self.proportional == 0.0:
+            given.append("zero")
+        if len(given) != 1:
+            raise ValueError("give exactly one of exponential, proportional, neutral = true")
+        return self
+
+
+class _Scheme(Table):
+    criterion: Literal["mean", "sum"] = Field(
+        "mean", description="payoff per episode averaged, or summed, over the life"
+    )
+
+
+class WrightFisher(_Scheme):
+    """Each offspring draws its parent in proportion to fitness."""
+
+    kind: Literal["wright-fisher"]
+    fitness: Fitness
+
+
+class Moran(_Scheme):
+    """As many birth-death events as agents: a birth by fitness, a death at random."""
+
+    kind: Literal["moran"]
+    fitness: Fitness
+
+
+class Truncation(_Scheme):
+    """The best `fraction` (or all at or above `threshold`) breed, each alike."""
+
+    kind: Literal["truncation"]
+    fraction: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
+    threshold: float | None = None
+
+    @model_validator(mode="after")
+    def _one_key(self) -> Truncation:
+        if (self.fraction is None) == (self.threshold is None):
+            raise ValueError("give exactly one of fraction and threshold")
+        return self
+
+
+class Tournament(_Scheme):
+    """Each offspring's parent is the best of `size` agents drawn at random."""
+
+    kind: Literal["tournament"]
+    size: Annotated[int, Field(ge=1, le=1_000)] = 3
+
+
+class Density(_Scheme):
+    """Poisson offspring with mean fitness * exp(-n / capacity): N varies, may go extinct."""
+
+    kind: Literal["density"]
+    fitness: Fitness
+    capacity: Positive
+
+
+class Replay(_Scheme):
+    """Parents are those recorded in another arm, whatever the payoff here."""
+
+    kind: Literal["replay"]
+    of: Name = Field(description="the arm whose pedigree is replayed")
+
+
+class UserScheme(_Scheme):
+    """A selection scheme registered in Python under its `kind`."""
+
+    kind: Name
+    parameters: dict[Name, float] = Field(default_factory=dict)
+
+
+_SCHEMES = ("wright-fisher", "moran", "truncation", "tournament", "density", "replay")
+
+
+def _scheme_kind(value: Any) -> str:
+    kind = value.get("kind") if isinstance(value, dict) else getattr(value, "kind", None)
+    return kind if kind in _SCHEMES else "user"
+
+
+Selection = Annotated[
+    Annotated[WrightFisher, Tag("wright-fisher")]
+    | Annotated[Moran, Tag("moran")]
+    | Annotated[Truncation, Tag("truncation")]
+    | Annotated[Tournament, Tag("tournament")]
+    | Annotated[Density, Tag("density")]
+    | Annotated[Replay, Tag("replay")]
+    | Annotated[UserScheme, Tag("user")],
+    Discriminator(_scheme_kind),
+]
+
+
+class Reproduction(Table):
+    """One parent per offspring, or two whose genomes recombine."""
+
+    kind: Literal["clonal", "recombining"] = "clonal"
+    recombination: Literal["free", "one-point", "midparent"] = Field(
+        "free",
+        description="recombining: each locus from either parent, one crossover point, or the "
+        "parents' mean (infinitesimal model; the gene's mutation is the segregation sd)",
+    )

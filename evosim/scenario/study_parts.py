@@ -1,0 +1,241 @@
+"""What a scenario file may say of time, measurement, arms, effect and claims."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from evosim.scenario.base import Name, Positive, Probability, Table
+
+Scalar = bool | int | float | str
+
+
+class Phase(Table):
+    """A stretch of generations with its own context frequencies; lasts to the next phase."""
+
+    name: Name
+    start: Annotated[int, Field(ge=0)] = Field(description="first generation")
+    frequencies: dict[Name, Probability] = Field(description="context = frequency; sum to 1")
+
+
+class Intervention(Table):
+    """Numeric parameters set to new values from a generation on."""
+
+    at: Annotated[int, Field(ge=1)] = Field(description="first generation with the new values")
+    set: Annotated[dict[str, float], Field(min_length=1)]
+
+
+class Measure(Table):
+    """What an assay measures; exactly one key (`state` or `symbol` go with `action`)."""
+
+    first_action: Name | None = Field(
+        None, description="exact probability of this action at the start of an episode"
+    )
+    action: Name | None = Field(
+        None, description="exact probability of this action at `state` or on `symbol`"
+    )
+    state: Name | None = None
+    symbol: str | None = None
+    reach: str | None = Field(
+        None, description="share of episodes that enter this symbol or state (by rollouts)"
+    )
+    payoff: bool | None = Field(None, description="mean payoff per episode (by rollouts)")
+    goal: bool | None = Field(None, description="mean goal per episode (by rollouts)")
+
+    @model_validator(mode="after")
+    def _one_key(self) -> Measure:
+        keys = ("first_action", "action", "reach", "payoff", "goal")
+        given = [k for k in keys if getattr(self, k)]
+        if len(given) != 1:
+            raise ValueError("give exactly one of first_action, action, reach, payoff, goal")
+        placed = (self.state is not None) + (self.symbol is not None)
+        if placed != (1 if self.action else 0):
+            raise ValueError("action goes with exactly one of state and symbol; others without")
+        return self
+
+
+class Assay(Table):
+    """A measurement in a copy of some world that cannot disturb the run."""
+
+    name: Name
+    context: Name
+    visible: dict[Name, bool] = Field(
+        default_factory=dict, description="cue = whether it is seen in this assay"
+    )
+    measure: Measure
+    every: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="generations between measurements (default: as recorded)"
+    )
+    rollouts: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        10, description="episodes per agent where the measure is by rollouts"
+    )
+    when: Literal["birth", "death"] = Field(
+        "birth", description="of the policy an agent is born with, or has learned at death"
+    )
+
+
+class Record(Table):
+    """What is written, and how often; recording changes nothing."""
+
+    every: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="generations between recorded rows (default: about 100 rows)"
+    )
+
+
+class Ledger(Table):
+    """The Price-equation record."""
+
+    percepts: Annotated[int, Field(ge=0, le=256)] = Field(
+        8, description="most percepts whose logits and acts are tracked"
+    )
+    indices: list[Name] = Field(
+        default_factory=list,
+        description="assays with an exact measure that the ledger also tracks per agent",
+    )
+
+
+class Predict(Table):
+    """Ask the two predictors what agents do at the percepts of these assays."""
+
+    assays: Annotated[list[Name], Field(min_length=1)] = Field(
+        description="assays with an exact measure, in contexts that break or keep training"
+    )
+    drift: bool = Field(
+        True, description="add the variance measured on the gene `neutral` to the ledger's answer"
+    )
+    temperature: Literal["likelihood", "accuracy"] = Field(
+        "likelihood", description="how the temperature of OBJ is fitted on training contexts"
+    )
+
+
+class Arm(Table):
+    """A named variant of the scenario; all arms share seeds."""
+
+    name: Name
+    set: dict[str, Any] = Field(default_factory=dict, description="key = value")
+    grid: dict[str, Annotated[list[Scalar], Field(min_length=1)]] = Field(
+        default_factory=dict, description="key = list of values; one cell per combination"
+    )
+    control: bool = Field(False, description="drawn as a control")
+
+
+class Dose(Table):
+    """The parameter that the effect must follow (check F6)."""
+
+    key: str
+    values: Annotated[list[float], Field(min_length=3)]
+    direction: Literal["increasing", "decreasing"]
+
+
+class Start(Table):
+    """The value of the measure before anything evolved, at chance (check F8)."""
+
+    value: float
+    margin: Positive
+
+
+class Effect(Table):
+    """The scenario's central effect, read by the anti-fake checks."""
+
+    measure: str
+    arm: Name
+    control: Name
+    mechanism: Literal["selection", "learning", "transmission", "identity"]
+    margin: Positive = Field(description="a control within this of its expected value is equal")
+    expected: float | None = Field(
+        None, description="value of the measure in the control (default: the start value)"
+    )
+    sign: Literal["higher", "lower"] | None = Field(
+        None, description="the effect's direction; declares that reflecting payoff flips it"
+    )
+    start: Start | None = None
+    dose: Dose | None = None
+    not_applicable: dict[Annotated[str, Field(pattern=r"^F([1-9]|10)$")], str] = Field(
+        default_factory=dict, description="check = the reason why it does not apply"
+    )
+
+
+class At(Table):
+    """When a claim reads its measure: one generation, or the mean over a window."""
+
+    generation: Annotated[int, Field(ge=0)] | None = None
+    start: Annotated[int, Field(ge=0)] | None = None
+    end: Annotated[int, Field(ge=0)] | None = None
+
+    @model_validator(mode="after")
+    def _sound(self) -> At:
+        if (self.generation is None) == (self.start is None and self.end is None):
+            raise ValueError("give either generation or start and end")
+        if self.generation is None and (
+            self.start is None or self.end is None or self.end < self.start
+        ):
+            raise ValueError("start and end go together, start <= end")
+        return self
+
+
+class Crossing(Table):
+    """Where along the arm's grid the measure passes a value."""
+
+    value: float
+    between: Annotated[list[float], Field(min_length=2, max_length=2)]
+
+
+class Claim(Table):
+    """A quantitative statement, judged on the run's own data."""
+
+    says: Annotated[str, Field(min_length=1)]
+    measure: str = Field(
+        description="a trajectory column, or 'assay.NAME', 'ledger.QUANTITY.COLUMN', "
+        "'context.NAME.COLUMN', 'score.PREDICTOR'"
+    )
+    arm: Name | None = Field(None, description="arm (or arm cell) that is judged")
+    minus: Name | None = Field(None, description="paired difference with this arm")
+    over: Name | None = Field(None, description="ratio to this arm's mean")
+    statistic: Literal["value", "change", "slope", "time"] = Field(
+        "value",
+        description="value at `at`; change since generation 0; slope per generation over the "
+        "window; time: first recorded generation at which the measure `reaches` a value",
+    )
+    reaches: float | None = Field(None, description="goes with statistic = 'time'")
+    at: At | None = Field(None, description="default: the last generation")
+    cell: dict[str, float] = Field(
+        default_factory=dict, description="grid arm: the cell that is judged, key = value"
+    )
+    above: float | None = None
+    below: float | None = None
+    between: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
+    equals: float | None = None
+    margin: Positive | None = Field(None, description="goes with equals")
+    crosses: Crossing | None = None
+    trend: Literal["increasing", "decreasing"] | None = Field(
+        None, description="slope of the measure over the grid arm's parameter"
+    )
+    monotone: Literal["increasing", "decreasing"] | None = Field(
+        None, description="every step along the grid goes this way, within `margin`"
+    )
+    confidence: Annotated[float, Field(gt=0.5, lt=1.0)] = 0.95
+    interval: Literal["auto", "t", "bca", "exact"] = Field(
+        "auto", description="auto: exact (Clopper-Pearson) for 0/1 measures, else t"
+    )
+    refuted: str | None = Field(
+        None, description="the reason found; shows as fails and does not trip --strict"
+    )
+
+    @model_validator(mode="after")
+    def _sound(self) -> Claim:
+        keys = ("above", "below", "between", "equals", "crosses", "trend", "monotone")
+        given = [k for k in keys if getattr(self, k) is not None]
+        if len(given) != 1:
+            raise ValueError(f"give exactly one comparison of {', '.join(keys)}")
+        if self.equals is not None and self.margin is None:
+            raise ValueError("equals needs a margin (equivalence is never p > 0.05)")
+        if self.margin is not None and given[0] not in ("equals", "monotone"):
+            raise ValueError("margin goes with equals or monotone")
+        if self.minus is not None and self.over is not None:
+            raise ValueError("give minus or over, not both")
+        if (self.statistic == "time") != (self.reaches is not None):
+            raise ValueError("statistic = 'time' and reaches go together")
+        if self.between is not None and not self.between[0] < self.between[1]:
+            raise ValueError("between = [low, high] needs low < high")
+        return self

@@ -1,0 +1,225 @@
+"""What a scenario file may say of its world: kind, contexts, cues."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag
+
+from evosim.scenario.base import Name, NonNegative, Positive, Probability, Table
+
+Direction = Literal["left", "right", "up", "down", "stay"]
+
+
+class Symbol(Table):
+    """What a letter of a grid map does to an agent that enters its cell."""
+
+    payoff: float = Field(0.0, description="payoff on entering (what selection counts)")
+    reward: float = Field(0.0, description="reward on entering (what a learner receives)")
+    goal: float = Field(0.0, description="the designer's intent; observer only")
+    terminal: bool = Field(False, description="entering ends the episode")
+    once: bool = Field(False, description="payoff and reward only the first time in a life")
+    wall: bool = Field(False, description="cannot be entered")
+    region: Name | None = Field(None, description="label of the cell; observer only")
+
+
+class _Episodic(Table):
+    steps: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        1, description="longest episode, in steps"
+    )
+    episodes: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        1, description="episodes per life; the context of each is drawn per agent"
+    )
+    step_payoff: float = Field(0.0, description="payoff added at every step (a cost if negative)")
+    step_reward: float = Field(0.0, description="reward added at every step")
+
+
+class GridWorld(_Episodic):
+    """Cells of an ASCII map; `#` is a wall, `.` or a blank is floor, `S` a start."""
+
+    kind: Literal["grid"]
+    actions: list[Direction] | None = Field(
+        None, description="default: the directions in which some map allows a move"
+    )
+    slip: Probability = Field(
+        0.0, description="probability that a move goes in a direction drawn from the other actions"
+    )
+    symbols: dict[str, Symbol] = Field(default_factory=dict)
+
+
+class ChainWorld(_Episodic):
+    """States 0..length-1 in a row; the last one ends the episode and pays."""
+
+    kind: Literal["chain"]
+    length: Annotated[int, Field(ge=2, le=10_000)]
+    actions: list[Name] = Field(default_factory=lambda: ["forward", "back"])
+    back: Literal["step", "reset", "stay", "end"] = Field(
+        "step", description="what every action but the first does"
+    )
+    start: Annotated[int, Field(ge=0)] = 0
+    slip: Probability = Field(0.0, description="probability that a move has no effect")
+    payoff: float = Field(1.0, description="on reaching the last state")
+    reward: float = 0.0
+    goal: float = 0.0
+    once: bool = False
+
+
+class BanditWorld(_Episodic):
+    """One decision per step in one state; each context says what each action brings."""
+
+    kind: Literal["bandit"]
+    actions: Annotated[list[Name], Field(min_length=2)]
+
+
+class GraphWorld(_Episodic):
+    """Named states and explicit transitions, given per context or for all contexts."""
+
+    kind: Literal["graph"]
+    actions: Annotated[list[Name], Field(min_length=1)]
+    start: Name | dict[Name, Probability]
+    transitions: list[Transition] = Field(
+        default_factory=list, description="transitions that hold in every context"
+    )
+    percepts: dict[Name, list[Name]] = Field(
+        default_factory=dict,
+        description="label = states that agents cannot tell apart (their cues must agree)",
+    )
+    regions: dict[Name, list[Name]] = Field(
+        default_factory=dict, description="label = states; observer only"
+    )
+
+
+class Transition(Table):
+    """One possible outcome of an action: where it leads and what it brings."""
+
+    from_: Name | list[Name] = Field(alias="from")
+    action: Name | list[Name] | None = Field(None, description="default: every action")
+    to: Name = Field(description="a state, or 'end' for an unnamed terminal state")
+    p: Probability = Field(1.0, description="probability; outcomes of one action sum to 1")
+    payoff: float = 0.0
+    reward: float = 0.0
+    goal: float = 0.0
+    once: bool = False
+
+
+class Peak(Table):
+    """A network of bit genotypes of equal height (a flat peak when few loci are essential)."""
+
+    height: float = Field(description="payoff of every genotype of the network")
+    value: Literal[0, 1] = Field(description="the value that each essential locus must have")
+    essential: Annotated[int, Field(ge=1)] = Field(
+        description="how many loci, counted from the first, must have the value"
+    )
+    shoulder: float | None = Field(
+        None, description="payoff of genotypes one essential locus away (default: elsewhere)"
+    )
+
+
+class LandscapeWorld(Table):
+    """Payoff straight from genes: no states, one evaluation per life."""
+
+    kind: Literal["landscape"]
+    shape: Literal["linear", "quadratic", "threshold", "peaks"] = Field(
+        description="linear: sum of weight * value; quadratic: minus the squared distance over "
+        "2 width^2; threshold: 1 above the threshold of the sum, else 0; peaks: bit networks"
+    )
+    gene: Name = "trait"
+    weights: float | list[float] = Field(1.0, description="per locus (linear, threshold)")
+    optimum: float | list[float] = Field(0.0, description="per locus (quadratic)")
+    width: Positive | list[Positive] = Field(1.0, description="per locus (quadratic)")
+    height: float = Field(0.0, description="payoff added for everyone")
+    threshold: float = 0.0
+    noise: NonNegative = Field(
+        0.0, description="sd of the environmental noise on the sum (linear, threshold)"
+    )
+    peaks: list[Peak] = Field(default_factory=list)
+    elsewhere: float = Field(0.0, description="payoff off every peak; 0 is lethal")
+
+
+class UserWorld(_Episodic):
+    """A world registered in Python under its `kind`, with its own numeric parameters."""
+
+    kind: Name
+    parameters: dict[Name, float] = Field(default_factory=dict)
+
+
+_BUILT_IN = ("grid", "chain", "bandit", "graph", "landscape")
+
+
+def _kind_of(value: Any) -> str:
+    kind = value.get("kind") if isinstance(value, dict) else getattr(value, "kind", None)
+    return kind if kind in _BUILT_IN else "user"
+
+
+World = Annotated[
+    Annotated[GridWorld, Tag("grid")]
+    | Annotated[ChainWorld, Tag("chain")]
+    | Annotated[BanditWorld, Tag("bandit")]
+    | Annotated[GraphWorld, Tag("graph")]
+    | Annotated[LandscapeWorld, Tag("landscape")]
+    | Annotated[UserWorld, Tag("user")],
+    Discriminator(_kind_of),
+]
+
+
+class Chance(Table):
+    """A value that comes with probability p, else 0 (a stochastic outcome of a bandit)."""
+
+    p: Probability
+    value: float
+
+
+class Context(Table):
+    """One table of the world an episode can be lived in."""
+
+    name: Name
+    frequency: Probability = Field(
+        0.0, description="share of training episodes; 0 makes it a novel context"
+    )
+    map: str | None = Field(None, description="grid: the ASCII map")
+    symbols: dict[str, Symbol] = Field(
+        default_factory=dict, description="grid: symbols that differ in this context"
+    )
+    cues: dict[Name, float] = Field(
+        default_factory=dict, description="values of cues declared `context = true`"
+    )
+    payoff: float | dict[Name, float | Chance] | None = Field(
+        None, description="bandit: per action; chain: on reaching the end"
+    )
+    reward: float | dict[Name, float | Chance] | None = Field(None, description="as payoff")
+    goal: float | dict[Name, float] | None = Field(None, description="as payoff; observer only")
+    transitions: list[Transition] = Field(
+        default_factory=list, description="graph: added to (or replacing) the common ones"
+    )
+    start: Name | dict[Name, Probability] | None = Field(None, description="graph: start state")
+    parameters: dict[Name, float] = Field(
+        default_factory=dict, description="user worlds: parameters that differ in this context"
+    )
+
+
+class Cue(Table):
+    """One thing an agent perceives; exactly one source key, and how often it is visible."""
+
+    value: float | None = Field(None, description="a constant, the same in every state")
+    toward: str | None = Field(
+        None, description="grid: sign (-1, 0, 1) of the way to the nearest cell of this symbol"
+    )
+    axis: Literal["x", "y"] = Field("x", description="grid: the axis of `toward`")
+    at: str | None = Field(None, description="grid: 1 on a cell of this symbol, else 0")
+    beside: str | None = Field(None, description="grid: 1 next to a cell of this symbol, else 0")
+    distance: str | None = Field(
+        None, description="grid: steps to the nearest cell of this symbol over the longest way"
+    )
+    states: dict[Name, float] | None = Field(
+        None, description="value by state name (graph, chain: '0', '1', ...), else 0"
+    )
+    context: bool | None = Field(None, description="value given by each context's `cues`")
+    one_hot: Literal["state", "context"] | None = Field(
+        None, description="one column per state (or per context): tells all of them apart"
+    )
+    visible: Probability = Field(
+        1.0, description="share of episodes in which the cue is seen; hidden it reads 0"
+    )
+
+
+CueEntry = float | Cue
