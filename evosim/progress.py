@@ -1,0 +1,124 @@
+"""How far a run has come: the protocol that the engine calls, and a bar for terminals.
+
+Progress goes to stderr and only to a terminal: results on stdout stay clean, logs stay short.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+    from rich.progress import TaskID
+
+
+class Progress(Protocol):
+    """What the engine tells about its progress; the unit is one generation of one arm."""
+
+    def start(self, total_generations: int) -> None:
+        """Announce how many generations all arms have together."""
+
+    def advance(self, n: int, label: str) -> None:
+        """Report `n` more generations done, in the arm `label`."""
+
+    def finish(self) -> None:
+        """Say that nothing more comes."""
+
+
+class TerminalProgress:
+    """A bar with generations per second and the time left, erased when the run ends.
+
+    Use it as a context manager, so that an error or Ctrl-C gives the terminal back.
+
+    Parameters
+    ----------
+    stream : file
+        Where the bar is drawn, normally stderr.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._bar: RichProgress | None = None
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> TerminalProgress:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.finish()
+
+    def start(self, total_generations: int) -> None:
+        """Draw the empty bar; the first generation of a new version waits for the compiler."""
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
+        self.finish()
+        bar = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            console=Console(file=self._stream),
+            transient=True,
+        )
+        self._task = bar.add_task("starting", total=total_generations, rate="")
+        self._bar = bar
+        bar.start()
+
+    def advance(self, n: int, label: str) -> None:
+        """Move the bar by `n` generations and show the arm and the speed."""
+        if self._bar is None or self._task is None:
+            return
+        speed = self._bar.tasks[0].speed
+        rate = f"{speed:,.0f} generations/s" if speed else ""
+        self._bar.update(self._task, advance=n, description=label, rate=rate)
+
+    def finish(self) -> None:
+        """Erase the bar; harmless when there is none."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+
+class SilentProgress:
+    """Shows nothing: the progress of a run without a terminal."""
+
+    def __enter__(self) -> SilentProgress:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        pass
+
+    def start(self, total_generations: int) -> None:
+        """Do nothing."""
+
+    def advance(self, n: int, label: str) -> None:
+        """Do nothing."""
+
+    def finish(self) -> None:
+        """Do nothing."""
+
+
+def terminal_progress(stream: TextIO | None = None) -> TerminalProgress | SilentProgress:
+    """Return a bar on `stream` (default stderr) when it is a terminal, else a silent one."""
+    stream = sys.stderr if stream is None else stream
+    return TerminalProgress(stream) if stream.isatty() else SilentProgress()
