@@ -1,0 +1,149 @@
+"""float32 exp, log, sine and cosine, and normal draws, in forms that LLVM vectorises.
+
+libm calls are scalar: `math.exp` on float32 costs most of a softmax, and a libm Box-Muller
+costs 256 ns for 32 loci where these take about 50. Polynomials are the classic single-precision
+minimax fits of Moshier's Cephes; relative error below 2e-7, tested against float64.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import types
+from numba.extending import intrinsic
+
+from evosim.kernels.accelerate import inline
+from evosim.kernels.philox import philox
+
+_f = np.float32
+
+
+@intrinsic
+def as_int(typingctx, x):
+    """Reinterpret the bits of a float32 as int32."""
+
+    def codegen(context, builder, signature, args):
+        return builder.bitcast(args[0], context.get_value_type(types.int32))
+
+    return types.int32(types.float32), codegen
+
+
+@intrinsic
+def as_float(typingctx, x):
+    """Reinterpret the bits of an int32 as float32."""
+
+    def codegen(context, builder, signature, args):
+        return builder.bitcast(args[0], context.get_value_type(types.float32))
+
+    return types.float32(types.int32), codegen
+
+
+_MAGIC = _f(12582912.0)  # 1.5 * 2^23: adding it rounds to the nearest integer
+_MAGIC_BITS = np.int32(0x4B400000)
+
+
+@inline
+def exp32(x):
+    """Return exp(x) in float32; x is clamped to [-87, 88]."""
+    x = min(max(x, _f(-87.0)), _f(88.0))
+    t = x * _f(1.44269504) + _MAGIC
+    n = t - _MAGIC
+    r = x - n * _f(0.693359375)
+    r = r + n * _f(2.12194440e-4)
+    p = _f(1.9875691500e-4)
+    p = p * r + _f(1.3981999507e-3)
+    p = p * r + _f(8.3334519073e-3)
+    p = p * r + _f(4.1665795894e-2)
+    p = p * r + _f(1.6666665459e-1)
+    p = p * r + _f(5.0000001201e-1)
+    y = p * r * r + r + _f(1.0)
+    scale = np.int32(as_int(t) - _MAGIC_BITS + np.int32(127)) << np.int32(23)
+    return y * as_float(np.int32(scale))
+
+
+@inline
+def tanh32(x):
+    """Return tanh(x) in float32."""
+    e = exp32(_f(-2.0) * abs(x))
+    y = (_f(1.0) - e) / (_f(1.0) + e)
+    return y if x >= _f(0.0) else -y
+
+
+@inline
+def log32(x):
+    """Return log(x) in float32 for normal positive x."""
+    bits = as_int(x)
+    e = np.int32((bits >> np.int32(23)) - np.int32(126))
+    m = as_float(np.int32((bits & np.int32(0x007FFFFF)) | np.int32(0x3F000000)))
+    small = m < _f(0.707106781)
+    m = (m + m if small else m) - _f(1.0)
+    k = _f(e - np.int32(1) if small else e)
+    z = m * m
+    p = _f(7.0376836292e-2)
+    p = p * m - _f(1.1514610310e-1)
+    p = p * m + _f(1.1676998740e-1)
+    p = p * m - _f(1.2420140846e-1)
+    p = p * m + _f(1.4249322787e-1)
+    p = p * m - _f(1.6668057665e-1)
+    p = p * m + _f(2.0000714765e-1)
+    p = p * m - _f(2.4999993993e-1)
+    p = p * m + _f(3.3333331174e-1)
+    y = m * z * p - k * _f(2.12194440e-4) - _f(0.5) * z
+    return m + y + k * _f(0.693359375)
+
+
+@inline
+def sincos_turn(word):
+    """Return (sin, cos) of 2 pi word / 2^32 in float32; `word` holds 32 bits."""
+    quadrant = np.int32(word >> np.uint64(30))
+    within = np.int32(word & np.uint64(0x3FFFFFFF)) - np.int32(0x20000000)
+    x = _f(within) * _f(1.4629180792671596e-09)  # (pi / 2) / 2^30: x in [-pi/4, pi/4)
+    z = x * x
+    s = ((_f(-1.9515295891e-4) * z + _f(8.3321608736e-3)) * z - _f(1.6666654611e-1)) * z * x + x
+    c = (_f(2.443315711809948e-5) * z - _f(1.388731625493765e-3)) * z + _f(4.166664568298827e-2)
+    c = c * z * z - _f(0.5) * z + _f(1.0)
+    # The offset of an eighth turn is common to all draws and harmless for a uniform angle.
+    swap = (quadrant & np.int32(1)) != np.int32(0)
+    first = c if swap else s
+    second = s if swap else c
+    first = -first if (quadrant & np.int32(2)) != np.int32(0) else first
+    second = -second if quadrant == np.int32(1) or quadrant == np.int32(2) else second
+    return first, second
+
+
+@inline
+def radius(word):
+    """Return sqrt(-2 ln u) in float32, u uniform on (0, 1] in steps of 2^-31."""
+    u = _f(np.int32(word >> np.uint64(1))) * _f(4.656612873077393e-10) + _f(2.3283064e-10)
+    return np.sqrt(_f(-2.0) * log32(min(u, _f(1.0))))
+
+
+@inline
+def fill_normals(key, generation, agent, purpose, first, words, out, n):
+    """Fill ``out[:n]`` with standard normal float32 (Box & Muller 1958).
+
+    Parameters
+    ----------
+    first : int
+        First draw index; four normals use one.
+    words : (4, >= n/4) uint64
+        Scratch, overwritten.
+    out : (>= n rounded up to a multiple of 4,) float32
+        Overwritten.
+    """
+    blocks = (n + 3) // 4
+    for b in range(blocks):
+        w0, w1, w2, w3 = philox(key, generation, agent, purpose, first + b)
+        words[0, b] = w0
+        words[1, b] = w1
+        words[2, b] = w2
+        words[3, b] = w3
+    for b in range(blocks):
+        r = radius(words[0, b])
+        s, c = sincos_turn(words[1, b])
+        out[b] = r * s
+        out[blocks + b] = r * c
+    for b in range(blocks):
+        r = radius(words[2, b])
+        s, c = sincos_turn(words[3, b])
+        out[2 * blocks + b] = r * s
+        out[3 * blocks + b] = r * c
