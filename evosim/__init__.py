@@ -1,3 +1,46 @@
-"""evosim: populations of tiny agents under genetic selection."""
+"""evosim: populations of tiny agents under genetic selection.
+
+>>> import evosim
+>>> run = evosim.run("scenarios/coinrun.toml", out="results/coinrun")  # doctest: +SKIP
+>>> run.claims  # doctest: +SKIP
+
+Everything but the version is imported when first used, so that ``import evosim`` is quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from evosim.api import run
+    from evosim.errors import UserError
+    from evosim.results import Run, load, save
+    from evosim.scenario import Scenario
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "Run": "evosim.results",
+    "Scenario": "evosim.scenario",
+    "UserError": "evosim.errors",
+    "load": "evosim.results",
+    "run": "evosim.api",
+    "save": "evosim.results",
+}
+
+__all__ = ["Run", "Scenario", "UserError", "__version__", "load", "run", "save"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from the module that holds it."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'evosim' has no attribute '{name}'")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names, imported or not."""
+    return sorted({*globals(), *__all__})

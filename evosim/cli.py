@@ -1,0 +1,359 @@
+"""The `evosim` command. Results go to stdout, progress and errors to stderr.
+
+Every import that a command needs stands inside it: `evosim --help` loads neither the engine nor
+pandas.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import evosim
+from evosim.cli_errors import exit_code_of, one_line_warnings, say
+from evosim.errors import UserError
+
+if TYPE_CHECKING:
+    from evosim.results import Run
+
+app = typer.Typer(
+    name="evosim",
+    help="Evolve populations of tiny agents; contrast fitness as the objective with selected, "
+    "context-specific adaptations.",
+    add_completion=False,
+    no_args_is_help=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich" if sys.stdout.isatty() else None,
+)
+
+_debug = False
+
+
+def _set_debug(value: bool) -> bool:
+    global _debug
+    _debug = _debug or value
+    return value
+
+
+ScenarioFile = Annotated[Path, typer.Argument(metavar="FILE", help="scenario file (TOML)")]
+RunDirectory = Annotated[Path, typer.Argument(metavar="DIR", help="directory of a finished run")]
+Threads = Annotated[
+    int | None, typer.Option(min=1, help="cores to use; the result does not depend on it")
+]
+Plugins = Annotated[
+    list[Path] | None,
+    typer.Option("--plugin", metavar="FILE.py", help="import own worlds, minds or schemes first"),
+]
+Debug = Annotated[
+    bool, typer.Option("--debug", callback=_set_debug, help="show the traceback of an error")
+]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="exit 1 if a claim fails for no reason that is given")
+]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Default: those of the process.
+
+    Returns
+    -------
+    int
+        The exit code, see `evosim.cli_errors`.
+    """
+    global _debug
+    _debug = False
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    one_line_warnings()
+
+    def invoke() -> object:
+        # Not command.main(): it would turn Ctrl-C into a bare exit code.
+        command = typer.main.get_command(app)
+        with command.make_context("evosim", given or ["--help"]) as context:
+            return command.invoke(context)
+
+    return exit_code_of(invoke, lambda: _debug)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"evosim {evosim.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="show the version")
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
+
+
+@app.command()
+def run(
+    file: ScenarioFile,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="default: results/<name of the file>")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0)] = None,
+    replicates: Annotated[int | None, typer.Option(min=1)] = None,
+    agents: Annotated[int | None, typer.Option(min=2)] = None,
+    generations: Annotated[int | None, typer.Option(min=1)] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="change any key; may be repeated"),
+    ] = None,
+    arms: Annotated[
+        list[str] | None,
+        typer.Option("--arm", metavar="NAME", help="run this arm only; may be repeated"),
+    ] = None,
+    threads: Threads = None,
+    plots: Annotated[bool, typer.Option("--plots/--no-plots", help="draw the figures")] = True,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="replace the results in the directory")
+    ] = False,
+    strict: Strict = False,
+    plugins: Plugins = None,
+    debug: Debug = False,
+) -> int:
+    """Run a scenario, judge its claims, write its tables and figures."""
+    from evosim.api import run as run_scenario
+    from evosim.progress import terminal_progress
+    from evosim.report import make_console, show_claims, show_summary
+
+    with terminal_progress() as progress:
+        done = run_scenario(
+            file,
+            out=out or Path("results") / file.stem,
+            threads=threads,
+            progress=progress,
+            overwrite=overwrite,
+            arms=arms or (),
+            plugins=plugins or (),
+            command=["evosim", *sys.argv[1:]],
+            seed=seed,
+            replicates=replicates,
+            agents=agents,
+            generations=generations,
+            set=parse_settings(settings or []),
+        )
+    console = make_console()
+    show_claims(console, done)
+    if plots:
+        _draw(done)
+    show_summary(console, done)
+    return strict_code(done) if strict else 0
+
+
+@app.command()
+def check(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="scenario files")],
+    plugins: Plugins = None,
+    debug: Debug = False,
+) -> int:
+    """Check scenario files without running them."""
+    from evosim.api import load_plugin, prepare
+    from evosim.catalogue import describe
+
+    for plugin in plugins or ():
+        load_plugin(plugin)
+    code = 0
+    for file in files:
+        try:
+            typer.echo(f"ok {file}: {describe(prepare(file, {}))}")
+        except UserError as error:
+            if debug:
+                raise
+            say(error.located(file, None).one_line())
+            code = error.exit_code
+    return code
+
+
+@app.command("list")
+def list_scenarios(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="folder")] = Path("scenarios"),
+    debug: Debug = False,
+) -> int:
+    """List the scenarios of a folder."""
+    from evosim.catalogue import list_folder
+    from evosim.report import make_console, make_table
+
+    entries = list_folder(folder)
+    rows = [
+        [entry.file.name, ", ".join(entry.systems), entry.title, entry.takes]
+        for entry in entries
+        if entry.error is None
+    ]
+    make_console().print(
+        make_table(["file", "systems", "title", "slow"], rows, whole=["file", "systems"])
+    )
+    broken = [entry.error for entry in entries if entry.error is not None]
+    for error in broken:
+        say(error.one_line())
+    return UserError.exit_code if broken else 0
+
+
+@app.command()
+def show(directory: RunDirectory, strict: Strict = False, debug: Debug = False) -> int:
+    """Show the claims and the summary of a finished run."""
+    from evosim.report import make_console, show_claims, show_summary
+    from evosim.results import load
+
+    done, console = load(directory), make_console()
+    show_claims(console, done)
+    show_summary(console, done)
+    return strict_code(done) if strict else 0
+
+
+@app.command()
+def plot(
+    directory: RunDirectory,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="default: figures/ in the run's directory")
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Draw the figures of a finished run again."""
+    from evosim.results import load
+
+    for path in load(directory).plot(out):
+        typer.echo(str(path))
+
+
+@app.command()
+def predict(directory: RunDirectory, debug: Debug = False) -> None:
+    """Show how well each predictor foresaw what the agents do."""
+    from evosim.report import make_console, scores_table
+    from evosim.results import load
+
+    scores = load(directory).scores
+    if scores.empty:
+        raise UserError("the scenario asks no predictor", file=directory, hint="add [predict]")
+    make_console().print(scores_table(scores))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of scenario files, for editors."""
+    from evosim.scenario.schema import schema_text
+
+    typer.echo(schema_text(), nl=False)
+
+
+@app.command()
+def validate(
+    pattern: Annotated[
+        str, typer.Option("-k", metavar="NAME", help="only results whose id or name holds this")
+    ] = "",
+    debug: Debug = False,
+) -> int:
+    """Measure the simulator against theory, with the tolerances it predicts."""
+    from evosim.report import make_console, validation_table
+    from evosim.validate import run_suite
+
+    rows = list(run_suite(pattern))
+    if not rows:
+        raise UserError(f"no theory result matches '{pattern}'")
+    make_console().print(validation_table(rows))
+    off = sum(not row.ok for row in rows)
+    say(f"{len(rows) - off} of {len(rows)} quantities agree with theory")
+    return 1 if off else 0
+
+
+@app.command()
+def bench(debug: Debug = False) -> None:
+    """Measure agent-steps per second against plain C and other tools."""
+    from evosim.bench import main as run_benchmarks
+
+    run_benchmarks()
+
+
+@app.command()
+def reproduce(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="folder of scenarios")] = Path(
+        "scenarios"
+    ),
+    out: Annotated[Path, typer.Option(metavar="DIR", help="folder of the results")] = Path(
+        "results"
+    ),
+    threads: Threads = None,
+    slow: Annotated[
+        bool, typer.Option("--slow/--no-slow", help="run the files marked slow as well")
+    ] = True,
+    plots: Annotated[bool, typer.Option("--plots/--no-plots", help="draw the figures")] = True,
+    strict: Strict = False,
+    debug: Debug = False,
+) -> int:
+    """Run every scenario that changed since its results, then show all claims in one table."""
+    from evosim.report import claims_table, make_console
+    from evosim.reproduce import reproduce_folder
+
+    outcome = reproduce_folder(folder, out, threads=threads, slow=slow, plots=plots)
+    make_console().print(claims_table(outcome.claims, source=True))
+    typer.echo(outcome.summary)
+    if outcome.errors:
+        return UserError.exit_code
+    return 1 if strict and outcome.failed else 0
+
+
+def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
+    """Return the keys and values of ``--set KEY=VALUE``.
+
+    Parameters
+    ----------
+    settings : sequence of str
+        The value is read as TOML; what is no TOML (a bare word) is taken as text.
+
+    Returns
+    -------
+    dict
+        Dotted key = value.
+
+    Raises
+    ------
+    UserError
+        No ``=``, no key, or a key given twice.
+    """
+    import tomllib
+
+    parsed: dict[str, Any] = {}
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        key, text = key.strip(), text.strip()
+        if not (key and equals and text):
+            raise UserError(f"--set '{setting}' is not KEY=VALUE")
+        if key in parsed:
+            raise UserError(f"--set {key} is given twice")
+        try:
+            (parsed[key],) = tomllib.loads(f"value = {text}").values()
+        except ValueError:
+            parsed[key] = text
+    return parsed
+
+
+def strict_code(run: Run) -> int:
+    """Return 1 if a claim of the run fails for no reason that is given, else 0."""
+    return 1 if run.verdicts().get("fails") else 0
+
+
+def _draw(run: Run) -> None:
+    """Draw the figures; the tables are safe already, so say how to try again."""
+    again = f"the tables are complete; draw the figures with 'evosim plot {run.path}'"
+    try:
+        run.plot()
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(again) from None
+    except UserError as error:
+        raise UserError(f"{error}; {again}") from error
+    except Exception:
+        say(again)
+        raise

@@ -1,0 +1,290 @@
+"""What a person reads on stdout: claims, scores and lists as tables of words.
+
+On a terminal verdicts are coloured and tables fill its width; elsewhere (a pipe, a file) the same
+tables come as plain text of a fixed width, without colour.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TextIO
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from evosim.tables import records
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from evosim.results import Run
+
+PLAIN_WIDTH = 100
+#: Every verdict as shown; a claim that fails for a reason that was found is refuted.
+VERDICTS = ("holds", "fails", "refuted", "undecided")
+_COLOURS = {"holds": "green", "fails": "red", "refuted": "magenta", "undecided": "yellow"}
+
+
+def make_console(stream: TextIO | None = None) -> Console:
+    """Return a console for results on `stream` (default stdout).
+
+    Parameters
+    ----------
+    stream : file, optional
+        A terminal gets colour and its own width, anything else 100 columns of plain text.
+
+    Returns
+    -------
+    Console
+        Its ``print`` takes text and tables.
+    """
+    stream = sys.stdout if stream is None else stream
+    if stream.isatty():
+        return Console(file=stream, highlight=False, markup=False, emoji=False)
+    return Console(
+        file=stream,
+        width=PLAIN_WIDTH,
+        no_color=True,
+        force_terminal=False,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+
+
+def make_table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str | Text]],
+    *,
+    right: Sequence[str] = (),
+    whole: Sequence[str] = (),
+) -> Table:
+    """Return a table of words.
+
+    Parameters
+    ----------
+    columns : sequence of str
+        Headers.
+    rows : iterable of sequence of str
+        One text per column.
+    right : sequence of str
+        Columns aligned right.
+    whole : sequence of str
+        Columns that are never broken into lines.
+    """
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for name in columns:
+        table.add_column(
+            name,
+            justify="right" if name in right else "left",
+            no_wrap=name in whole,
+            overflow="fold",
+        )
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def claims_table(claims: pd.DataFrame, *, source: bool = False) -> Table:
+    """Return the table of judged claims.
+
+    Parameters
+    ----------
+    claims : DataFrame
+        As in a run; with a column `scenario` in front when `source` is true.
+    source : bool
+        Show which scenario each claim belongs to.
+    """
+    columns = ["claim", "arm", "estimate", "interval", "stated", "verdict"]
+    rows: list[list[str | Text]] = []
+    for claim in records(claims):
+        row: list[str | Text] = [
+            _claim_text(claim),
+            word(claim.get("arm")),
+            number(claim.get("estimate")),
+            interval(claim),
+            word(claim.get("region")),
+            verdict(claim),
+        ]
+        rows.append([word(claim["scenario"]), *row] if source else row)
+    return make_table(
+        ["scenario", *columns] if source else columns, rows, right=["estimate"], whole=["verdict"]
+    )
+
+
+def verdict_word(claim: Mapping[str, Any]) -> str:
+    """Return holds, fails, refuted (fails for a reason that was found) or undecided."""
+    found = str(claim["verdict"])
+    return "refuted" if found == "fails" and word(claim.get("refuted")) else found
+
+
+def verdict(claim: Mapping[str, Any]) -> Text:
+    """Return the verdict as coloured words, with what an undecided claim would need."""
+    found = verdict_word(claim)
+    text = Text(found, style=_COLOURS.get(found, ""))
+    more = claim.get("more_replicates")
+    if found == "undecided" and more is not None and not missing(more):
+        text.append(f"\n+{int(more):,} replicates")
+    return text
+
+
+def interval(claim: Mapping[str, Any]) -> str:
+    """Return ``[low, high]``, or a dash where a claim has no interval."""
+    low, high = claim.get("low"), claim.get("high")
+    if missing(low) or missing(high):
+        return "-"
+    return f"[{number(low)}, {number(high)}]"
+
+
+def number(value: Any) -> str:
+    """Return four significant digits, or a dash for what is missing."""
+    if missing(value):
+        return "-"
+    if isinstance(value, str):
+        return value
+    value = float(value)
+    return f"{value:,.0f}" if value.is_integer() and abs(value) < 1e7 else f"{value:.4g}"
+
+
+def word(value: Any) -> str:
+    """Return `value` as text, empty for what is missing."""
+    return "" if missing(value) else str(value)
+
+
+def missing(value: Any) -> bool:
+    """Return whether a cell of a table holds nothing."""
+    return value is None or value != value or str(value) == "<NA>"
+
+
+def size(n_bytes: float) -> str:
+    """Return a number of bytes in a readable unit."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if n_bytes < 1000:
+            return f"{n_bytes:.3g} {unit}"
+        n_bytes /= 1000
+    return f"{n_bytes:.3g} TB"
+
+
+def duration(seconds: float) -> str:
+    """Return a time in a readable unit."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def show_claims(console: Console, run: Run) -> None:
+    """Print a run's title and its claims with their verdicts."""
+    info = run.info
+    systems = f" ({', '.join(info['systems'])})" if info.get("systems") else ""
+    console.print(f"{info['title']}{systems}\n", style="bold")
+    if not len(run.claims):
+        console.print("The scenario makes no claims.\n")
+        return
+    console.print(claims_table(run.claims))
+    for line in _reasons(run.claims):
+        console.print(line)
+    console.print()
+
+
+def show_summary(console: Console, run: Run) -> None:
+    """Print what stands below the claims, see `summary`."""
+    for line in summary(run):
+        console.print(line, soft_wrap=True)
+
+
+def summary(run: Run) -> list[str]:
+    """Return the lines below the claims: notes, files, worst residual, time and memory."""
+    info = run.info
+    lines = [f"note: {note}" for note in info.get("notes") or []]
+    lost = info.get("extinctions") or []
+    if lost:
+        lines.append(f"extinctions: {len(lost)}")
+    if run.path is not None:
+        lines.append(f"results: {run.path}")
+        figures = sorted((run.path / "figures").glob("*.svg"))
+        if figures:
+            lines.append(f"figures: {run.path / 'figures'} ({len(figures)}, as PNG and SVG)")
+    lines.append(_residual(info))
+    lines.append(
+        f"seed {info['seed']}, {duration(info['wall_seconds'])}, "
+        f"peak memory {size(info['peak_memory_bytes'])}"
+    )
+    return lines
+
+
+def scores_table(scores: pd.DataFrame) -> Table:
+    """Return the predictors' scores at the last generation, averaged over replicates.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        As in a run: arm, replicate, generation, split, predictor, score, skill.
+    """
+    last = scores[scores["generation"] == scores.groupby("arm")["generation"].transform("max")]
+    keys, numbers = ["arm", "split", "predictor"], ["score", "skill"]
+    rows = [
+        [*map(str, key), *(_mean(group[name]) for name in numbers), str(len(group))]
+        for key, group in last.groupby(keys, sort=False)
+    ]
+    return make_table([*keys, *numbers, "replicates"], rows, right=[*numbers, "replicates"])
+
+
+def _mean(values: pd.Series[float]) -> str:
+    """Return the mean and its standard error."""
+    error = values.sem()
+    return number(values.mean()) + ("" if missing(error) else f" ± {number(error)}")
+
+
+def _claim_text(claim: Mapping[str, Any]) -> Text:
+    text = Text(word(claim["claim"]))
+    note = word(claim.get("note"))
+    if note:
+        text.append(f"\n({note})", style="dim")
+    return text
+
+
+def _reasons(claims: pd.DataFrame) -> list[str]:
+    return [
+        f"refuted: {claim['claim']}: {claim['refuted']}"
+        for claim in records(claims)
+        if verdict_word(claim) == "refuted"
+    ]
+
+
+def _residual(info: Mapping[str, Any]) -> str:
+    worst, bound = info.get("worst_residual"), info.get("residual_bound")
+    if worst is None or (isinstance(worst, float) and math.isnan(worst)):
+        return "ledger: nothing recorded"
+    text = f"ledger: worst Price residual {worst:.2g}"
+    if bound is None:
+        return text
+    return f"{text}, {'within' if worst <= bound else 'OUTSIDE'} its bound {bound:.2g}"
+
+
+def validation_table(rows: Iterable[Any]) -> Table:
+    """Return the table of the theory suite.
+
+    Parameters
+    ----------
+    rows : iterable
+        Each with `id`, `quantity`, `expected`, `measured`, `tolerance`, `ok`.
+    """
+    lines: list[list[str | Text]] = [
+        [
+            str(row.id),
+            str(row.quantity),
+            number(row.expected),
+            number(row.measured),
+            number(row.tolerance),
+            Text("ok", style="green") if row.ok else Text("OFF", style="red"),
+        ]
+        for row in rows
+    ]
+    numbers = ["expected", "measured", "tolerance"]
+    return make_table(["id", "quantity", *numbers, ""], lines, right=numbers, whole=["id"])
