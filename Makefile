@@ -1,6 +1,14 @@
 PYTHON ?= python3
 VENV := .venv
 STAMP := $(VENV)/.installed
+EVOSIM := $(VENV)/bin/evosim
+
+SCENARIO ?= scenarios/coinrun.toml
+OUT ?=
+ARGS ?=
+RESULTS ?= results
+# Two workers halve the time on two cores; more would only wait for them.
+TESTS ?= -n 2 --dist worksteal
 
 .PHONY: help
 help:  ## list every target with its purpose
@@ -13,3 +21,53 @@ $(STAMP): pyproject.toml .ci/constraints.txt
 
 .PHONY: setup
 setup: $(STAMP)  ## create .venv from the pinned versions, nothing else
+
+.PHONY: run
+run: $(STAMP)  ## run one scenario: SCENARIO=file [OUT=dir] [ARGS="--seed 3 --set key=value"]
+	@$(EVOSIM) run "$(SCENARIO)" $(if $(OUT),--out "$(OUT)") $(ARGS)
+
+.PHONY: reproduce
+reproduce: $(STAMP)  ## run every scenario that changed since its results, then list all claims
+	@$(EVOSIM) reproduce scenarios --out $(RESULTS) $(ARGS)
+
+.PHONY: figures
+figures: $(STAMP)  ## draw the figures of analysis/ from the tables in results/
+	@set -e; for script in analysis/*.py; do \
+		test -e "$$script" || { echo "analysis/ holds no scripts" >&2; exit 2; }; \
+		echo "$$script"; $(VENV)/bin/python "$$script" $(RESULTS); \
+	done
+
+.PHONY: test
+test: $(STAMP)  ## the tests that every change must pass (under 10 minutes on two cores)
+	$(VENV)/bin/python -m pytest -q $(TESTS) -m "not validate" $(ARGS)
+
+.PHONY: validate
+validate: $(STAMP)  ## the long statistical tests, and the theory suite with its table
+	$(VENV)/bin/python -m pytest -q $(TESTS) -m validate $(ARGS)
+	$(EVOSIM) validate
+
+.PHONY: lint
+lint: $(STAMP)  ## style, format and types, nothing changed
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+
+.PHONY: format
+format: $(STAMP)  ## put every file into the project's format
+	$(VENV)/bin/ruff check --fix
+	$(VENV)/bin/ruff format
+
+.PHONY: bench
+bench: $(STAMP)  ## agent-steps per second against plain C and other tools
+	@$(EVOSIM) bench $(ARGS)
+
+.PHONY: schema
+schema: $(STAMP)  ## write the JSON Schema of scenario files into the package
+	@mkdir -p evosim/schema
+	$(EVOSIM) schema > evosim/schema/scenario.json.new
+	mv evosim/schema/scenario.json.new evosim/schema/scenario.json
+
+.PHONY: clean
+clean:  ## remove the environment and every cache, but no results
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
