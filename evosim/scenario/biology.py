@@ -15,25 +15,30 @@ class Population(Table):
     agents: Annotated[int, Field(ge=2, le=50_000_000)] = 500
     replicates: Annotated[int, Field(ge=1, le=1_000_000)] = 20
     generations: Annotated[int, Field(ge=1, le=100_000_000)] = 200
-    ploidy: Literal[1, 2] = Field(1, description="2: two haplotypes, expressed as their mean")
+    ploidy: Literal[1, 2] = Field(
+        default=1, description="2: two haplotypes, expressed as their mean"
+    )
     limit: Annotated[int, Field(ge=2)] | None = Field(
-        None, description="most agents under density regulation (default: 4 times `agents`)"
+        default=None, description="most agents under density regulation (default: 4 times `agents`)"
     )
 
 
 class Initial(Table):
     """How a gene's loci start; exactly one of the keys (`share` goes with `values`)."""
 
-    value: float | list[float] | None = Field(None, description="the same in every agent")
+    value: float | list[float] | None = Field(default=None, description="the same in every agent")
     normal: Annotated[list[float], Field(min_length=2, max_length=2)] | None = Field(
-        None, description="[mean, sd] per locus"
+        default=None, description="[mean, sd] per locus"
     )
     uniform: Annotated[list[float], Field(min_length=2, max_length=2)] | None = Field(
-        None, description="[low, high] per locus"
+        default=None, description="[low, high] per locus"
     )
-    probability: Probability | None = Field(None, description="bits: chance of a 1 per locus")
+    probability: Probability | None = Field(
+        default=None, description="bits: chance of a 1 per locus"
+    )
     share: Probability | None = Field(
-        None, description="exactly this share of the agents starts with values[1], the rest [0]"
+        default=None,
+        description="exactly this share of the agents starts with values[1], the rest [0]",
     )
     values: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
 
@@ -60,24 +65,26 @@ class Gene(Table):
 
     kind: Literal["real", "bits"] = "real"
     loci: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
-        None, description="default: as many as the mind or the world needs"
+        default=None, description="default: as many as the mind or the world needs"
     )
     initial: Initial = Field(default_factory=lambda: Initial(value=0.0))
     mutation: NonNegative = Field(
-        0.0, description="real: sd of the normal step; bits: flip probability per locus"
+        default=0.0, description="real: sd of the normal step; bits: flip probability per locus"
     )
-    mutation_rate: Probability = Field(1.0, description="real: chance of a step per locus")
+    mutation_rate: Probability = Field(default=1.0, description="real: chance of a step per locus")
     scale: Literal["linear", "log", "logit"] = Field(
-        "linear", description="expressed value: x, exp(x) or 1/(1 + exp(-x))"
+        default="linear", description="expressed value: x, exp(x) or 1/(1 + exp(-x))"
     )
     noise: NonNegative = Field(
-        0.0, description="sd of the environmental noise on the expressed value; not inherited"
+        default=0.0,
+        description="sd of the environmental noise on the expressed value; not inherited",
     )
     bounds: Annotated[list[float], Field(min_length=2, max_length=2)] | None = Field(
-        None, description="[low, high]: mutants are reflected back inside"
+        default=None, description="[low, high]: mutants are reflected back inside"
     )
     cost: float = Field(
-        0.0, description="criterion lost per unit of |expressed value|, summed over the loci"
+        default=0.0,
+        description="criterion lost per unit of |expressed value|, summed over the loci",
     )
 
     @model_validator(mode="after")
@@ -101,17 +108,17 @@ class ReflexMind(Table):
 
     kind: Literal["reflex"] = "reflex"
     policy: Literal["linear", "mlp"] = "linear"
-    hidden: Annotated[int, Field(ge=1, le=8)] = Field(4, description="mlp: tanh units")
+    hidden: Annotated[int, Field(ge=1, le=8)] = Field(default=4, description="mlp: tanh units")
     choice: Literal["softmax", "greedy"] = "softmax"
     temperature: Positive = Field(
-        1.0, description="softmax temperature (a gene of that name overrides it)"
+        default=1.0, description="softmax temperature (a gene of that name overrides it)"
     )
     learning: Literal["none", "reinforce", "cross"] = "none"
     learning_rate: NonNegative = Field(
-        0.0, description="step of the update rule (a gene of that name overrides it)"
+        default=0.0, description="step of the update rule (a gene of that name overrides it)"
     )
     advantage: Literal["return", "centred", "normalised"] = Field(
-        "return",
+        default="return",
         description="reinforce: the return itself, minus its running mean, or also over its sd",
     )
 
@@ -137,10 +144,10 @@ Mind = Annotated[
 class Fitness(Table):
     """How the criterion x becomes expected offspring; exactly one of the keys."""
 
-    exponential: float | None = Field(None, description="beta: fitness exp(beta x)")
-    proportional: float | None = Field(None, description="b: fitness baseline + b x")
-    baseline: float = Field(0.0, description="goes with proportional")
-    neutral: bool | None = Field(None, description="true: everyone has fitness 1")
+    exponential: float | None = Field(default=None, description="beta: fitness exp(beta x)")
+    proportional: float | None = Field(default=None, description="b: fitness baseline + b x")
+    baseline: float = Field(default=0.0, description="goes with proportional")
+    neutral: bool | None = Field(default=None, description="true: everyone has fitness 1")
 
     @model_validator(mode="after")
     def _one_key(self) -> Fitness:
@@ -154,7 +161,7 @@ class Fitness(Table):
 
 class _Scheme(Table):
     criterion: Literal["mean", "sum"] = Field(
-        "mean", description="payoff per episode averaged, or summed, over the life"
+        default="mean", description="payoff per episode averaged, or summed, over the life"
     )
 
 
@@ -240,7 +247,7 @@ class Reproduction(Table):
 
     kind: Literal["clonal", "recombining"] = "clonal"
     recombination: Literal["free", "one-point", "midparent"] = Field(
-        "free",
+        default="free",
         description="recombining: each locus from either parent, one crossover point, or the "
         "parents' mean (infinitesimal model; the gene's mutation is the segregation sd)",
     )

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from evosim.scenario.base import Name, Table
+from evosim.scenario.base import OPTIONAL_NAME_PATTERN, Name, Table
 from evosim.scenario.biology import Gene, Mind, Population, ReflexMind, Reproduction, Selection
 from evosim.scenario.study_parts import (
     Arm,
@@ -29,12 +29,16 @@ class ScenarioModel(Table):
     systems: list[Annotated[str, Field(pattern=r"^[A-Z][0-9]{1,2}$")]] = Field(
         default_factory=list, description="catalogue entries that this file realises"
     )
-    source: str = Field("", description="where the model comes from")
-    prose: str = Field("", description="what is shown, and why")
+    source: str = Field(default="", description="where the model comes from")
+    prose: str = Field(default="", description="what is shown, and why")
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
-    slow: bool = Field(False, description="the default size takes longer than 45 s on two cores")
-    takes: str = Field("", description="how long a slow file takes")
-    base_arm: str = Field("base", description="name of the file's own arm; '' to leave it out")
+    slow: bool = Field(
+        default=False, description="the default size takes longer than 45 s on two cores"
+    )
+    takes: str = Field(default="", description="how long a slow file takes")
+    base_arm: Annotated[str, Field(max_length=80, pattern=OPTIONAL_NAME_PATTERN)] = Field(
+        default="base", description="name of the file's own arm; '' to leave it out"
+    )
 
     population: Population = Field(default_factory=Population)
     world: World

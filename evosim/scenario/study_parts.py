@@ -30,18 +30,18 @@ class Measure(Table):
     """What an assay measures; exactly one key (`state` or `symbol` go with `action`)."""
 
     first_action: Name | None = Field(
-        None, description="exact probability of this action at the start of an episode"
+        default=None, description="exact probability of this action at the start of an episode"
     )
     action: Name | None = Field(
-        None, description="exact probability of this action at `state` or on `symbol`"
+        default=None, description="exact probability of this action at `state` or on `symbol`"
     )
     state: Name | None = None
     symbol: str | None = None
     reach: str | None = Field(
-        None, description="share of episodes that enter this symbol or state (by rollouts)"
+        default=None, description="share of episodes that enter this symbol or state (by rollouts)"
     )
-    payoff: bool | None = Field(None, description="mean payoff per episode (by rollouts)")
-    goal: bool | None = Field(None, description="mean goal per episode (by rollouts)")
+    payoff: bool | None = Field(default=None, description="mean payoff per episode (by rollouts)")
+    goal: bool | None = Field(default=None, description="mean goal per episode (by rollouts)")
 
     @model_validator(mode="after")
     def _one_key(self) -> Measure:
@@ -65,13 +65,13 @@ class Assay(Table):
     )
     measure: Measure
     every: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="generations between measurements (default: as recorded)"
+        default=None, description="generations between measurements (default: as recorded)"
     )
     rollouts: Annotated[int, Field(ge=1, le=10_000)] = Field(
-        10, description="episodes per agent where the measure is by rollouts"
+        default=10, description="episodes per agent where the measure is by rollouts"
     )
     when: Literal["birth", "death"] = Field(
-        "birth", description="of the policy an agent is born with, or has learned at death"
+        default="birth", description="of the policy an agent is born with, or has learned at death"
     )
 
 
@@ -79,7 +79,7 @@ class Record(Table):
     """What is written, and how often; recording changes nothing."""
 
     every: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="generations between recorded rows (default: about 100 rows)"
+        default=None, description="generations between recorded rows (default: about 100 rows)"
     )
 
 
@@ -87,7 +87,7 @@ class Ledger(Table):
     """The Price-equation record."""
 
     percepts: Annotated[int, Field(ge=0, le=256)] = Field(
-        8, description="most percepts whose logits and acts are tracked"
+        default=8, description="most percepts whose logits and acts are tracked"
     )
     indices: list[Name] = Field(
         default_factory=list,
@@ -102,10 +102,12 @@ class Predict(Table):
         description="assays with an exact measure, in contexts that break or keep training"
     )
     drift: bool = Field(
-        True, description="add the variance measured on the gene `neutral` to the ledger's answer"
+        default=True,
+        description="add the variance measured on the gene `neutral` to the ledger's answer",
     )
     temperature: Literal["likelihood", "accuracy"] = Field(
-        "likelihood", description="how the temperature of OBJ is fitted on training contexts"
+        default="likelihood",
+        description="how the temperature of OBJ is fitted on training contexts",
     )
 
 
@@ -117,7 +119,7 @@ class Arm(Table):
     grid: dict[str, Annotated[list[Scalar], Field(min_length=1)]] = Field(
         default_factory=dict, description="key = list of values; one cell per combination"
     )
-    control: bool = Field(False, description="drawn as a control")
+    control: bool = Field(default=False, description="drawn as a control")
 
 
 class Dose(Table):
@@ -144,10 +146,10 @@ class Effect(Table):
     mechanism: Literal["selection", "learning", "transmission", "identity"]
     margin: Positive = Field(description="a control within this of its expected value is equal")
     expected: float | None = Field(
-        None, description="value of the measure in the control (default: the start value)"
+        default=None, description="value of the measure in the control (default: the start value)"
     )
     sign: Literal["higher", "lower"] | None = Field(
-        None, description="the effect's direction; declares that reflecting payoff flips it"
+        default=None, description="the effect's direction; declares that reflecting payoff flips it"
     )
     start: Start | None = None
     dose: Dose | None = None
@@ -189,16 +191,16 @@ class Claim(Table):
         description="a trajectory column, or 'assay.NAME', 'ledger.QUANTITY.COLUMN', "
         "'context.NAME.COLUMN', 'score.PREDICTOR'"
     )
-    arm: Name | None = Field(None, description="arm (or arm cell) that is judged")
-    minus: Name | None = Field(None, description="paired difference with this arm")
-    over: Name | None = Field(None, description="ratio to this arm's mean")
+    arm: Name | None = Field(default=None, description="arm (or arm cell) that is judged")
+    minus: Name | None = Field(default=None, description="paired difference with this arm")
+    over: Name | None = Field(default=None, description="ratio to this arm's mean")
     statistic: Literal["value", "change", "slope", "time"] = Field(
-        "value",
+        default="value",
         description="value at `at`; change since generation 0; slope per generation over the "
         "window; time: first recorded generation at which the measure `reaches` a value",
     )
-    reaches: float | None = Field(None, description="goes with statistic = 'time'")
-    at: At | None = Field(None, description="default: the last generation")
+    reaches: float | None = Field(default=None, description="goes with statistic = 'time'")
+    at: At | None = Field(default=None, description="default: the last generation")
     cell: dict[str, float] = Field(
         default_factory=dict, description="grid arm: the cell that is judged, key = value"
     )
@@ -206,20 +208,20 @@ class Claim(Table):
     below: float | None = None
     between: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
     equals: float | None = None
-    margin: Positive | None = Field(None, description="goes with equals")
+    margin: Positive | None = Field(default=None, description="goes with equals")
     crosses: Crossing | None = None
     trend: Literal["increasing", "decreasing"] | None = Field(
-        None, description="slope of the measure over the grid arm's parameter"
+        default=None, description="slope of the measure over the grid arm's parameter"
     )
     monotone: Literal["increasing", "decreasing"] | None = Field(
-        None, description="every step along the grid goes this way, within `margin`"
+        default=None, description="every step along the grid goes this way, within `margin`"
     )
     confidence: Annotated[float, Field(gt=0.5, lt=1.0)] = 0.95
     interval: Literal["auto", "t", "bca", "exact"] = Field(
-        "auto", description="auto: exact (Clopper-Pearson) for 0/1 measures, else t"
+        default="auto", description="auto: exact (Clopper-Pearson) for 0/1 measures, else t"
     )
     refuted: str | None = Field(
-        None, description="the reason found; shows as fails and does not trip --strict"
+        default=None, description="the reason found; shows as fails and does not trip --strict"
     )
 
     @model_validator(mode="after")

@@ -14,24 +14,26 @@ Direction = Literal["left", "right", "up", "down", "stay"]
 class Symbol(Table):
     """What a letter of a grid map does to an agent that enters its cell."""
 
-    payoff: float = Field(0.0, description="payoff on entering (what selection counts)")
-    reward: float = Field(0.0, description="reward on entering (what a learner receives)")
-    goal: float = Field(0.0, description="the designer's intent; observer only")
-    terminal: bool = Field(False, description="entering ends the episode")
-    once: bool = Field(False, description="payoff and reward only the first time in a life")
-    wall: bool = Field(False, description="cannot be entered")
-    region: Name | None = Field(None, description="label of the cell; observer only")
+    payoff: float = Field(default=0.0, description="payoff on entering (what selection counts)")
+    reward: float = Field(default=0.0, description="reward on entering (what a learner receives)")
+    goal: float = Field(default=0.0, description="the designer's intent; observer only")
+    terminal: bool = Field(default=False, description="entering ends the episode")
+    once: bool = Field(default=False, description="payoff and reward only the first time in a life")
+    wall: bool = Field(default=False, description="cannot be entered")
+    region: Name | None = Field(default=None, description="label of the cell; observer only")
 
 
 class _Episodic(Table):
     steps: Annotated[int, Field(ge=1, le=100_000)] = Field(
-        1, description="longest episode, in steps"
+        default=1, description="longest episode, in steps"
     )
     episodes: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
-        1, description="episodes per life; the context of each is drawn per agent"
+        default=1, description="episodes per life; the context of each is drawn per agent"
     )
-    step_payoff: float = Field(0.0, description="payoff added at every step (a cost if negative)")
-    step_reward: float = Field(0.0, description="reward added at every step")
+    step_payoff: float = Field(
+        default=0.0, description="payoff added at every step (a cost if negative)"
+    )
+    step_reward: float = Field(default=0.0, description="reward added at every step")
 
 
 class GridWorld(_Episodic):
@@ -39,10 +41,11 @@ class GridWorld(_Episodic):
 
     kind: Literal["grid"]
     actions: list[Direction] | None = Field(
-        None, description="default: the directions in which some map allows a move"
+        default=None, description="default: the directions in which some map allows a move"
     )
     slip: Probability = Field(
-        0.0, description="probability that a move goes in a direction drawn from the other actions"
+        default=0.0,
+        description="probability that a move goes in a direction drawn from the other actions",
     )
     symbols: dict[str, Symbol] = Field(default_factory=dict)
 
@@ -54,11 +57,11 @@ class ChainWorld(_Episodic):
     length: Annotated[int, Field(ge=2, le=10_000)]
     actions: list[Name] = Field(default_factory=lambda: ["forward", "back"])
     back: Literal["step", "reset", "stay", "end"] = Field(
-        "step", description="what every action but the first does"
+        default="step", description="what every action but the first does"
     )
     start: Annotated[int, Field(ge=0)] = 0
-    slip: Probability = Field(0.0, description="probability that a move has no effect")
-    payoff: float = Field(1.0, description="on reaching the last state")
+    slip: Probability = Field(default=0.0, description="probability that a move has no effect")
+    payoff: float = Field(default=1.0, description="on reaching the last state")
     reward: float = 0.0
     goal: float = 0.0
     once: bool = False
@@ -69,6 +72,19 @@ class BanditWorld(_Episodic):
 
     kind: Literal["bandit"]
     actions: Annotated[list[Name], Field(min_length=2)]
+
+
+class Transition(Table):
+    """One possible outcome of an action: where it leads and what it brings."""
+
+    from_: Name | list[Name] = Field(alias="from")
+    action: Name | list[Name] | None = Field(default=None, description="default: every action")
+    to: Name = Field(description="a state, or 'end' for an unnamed terminal state")
+    p: Probability = Field(default=1.0, description="probability; outcomes of one action sum to 1")
+    payoff: float = 0.0
+    reward: float = 0.0
+    goal: float = 0.0
+    once: bool = False
 
 
 class GraphWorld(_Episodic):
@@ -89,19 +105,6 @@ class GraphWorld(_Episodic):
     )
 
 
-class Transition(Table):
-    """One possible outcome of an action: where it leads and what it brings."""
-
-    from_: Name | list[Name] = Field(alias="from")
-    action: Name | list[Name] | None = Field(None, description="default: every action")
-    to: Name = Field(description="a state, or 'end' for an unnamed terminal state")
-    p: Probability = Field(1.0, description="probability; outcomes of one action sum to 1")
-    payoff: float = 0.0
-    reward: float = 0.0
-    goal: float = 0.0
-    once: bool = False
-
-
 class Peak(Table):
     """A network of bit genotypes of equal height (a flat peak when few loci are essential)."""
 
@@ -111,7 +114,8 @@ class Peak(Table):
         description="how many loci, counted from the first, must have the value"
     )
     shoulder: float | None = Field(
-        None, description="payoff of genotypes one essential locus away (default: elsewhere)"
+        default=None,
+        description="payoff of genotypes one essential locus away (default: elsewhere)",
     )
 
 
@@ -124,16 +128,16 @@ class LandscapeWorld(Table):
         "2 width^2; threshold: 1 above the threshold of the sum, else 0; peaks: bit networks"
     )
     gene: Name = "trait"
-    weights: float | list[float] = Field(1.0, description="per locus (linear, threshold)")
-    optimum: float | list[float] = Field(0.0, description="per locus (quadratic)")
-    width: Positive | list[Positive] = Field(1.0, description="per locus (quadratic)")
-    height: float = Field(0.0, description="payoff added for everyone")
+    weights: float | list[float] = Field(default=1.0, description="per locus (linear, threshold)")
+    optimum: float | list[float] = Field(default=0.0, description="per locus (quadratic)")
+    width: Positive | list[Positive] = Field(default=1.0, description="per locus (quadratic)")
+    height: float = Field(default=0.0, description="payoff added for everyone")
     threshold: float = 0.0
     noise: NonNegative = Field(
-        0.0, description="sd of the environmental noise on the sum (linear, threshold)"
+        default=0.0, description="sd of the environmental noise on the sum (linear, threshold)"
     )
     peaks: list[Peak] = Field(default_factory=list)
-    elsewhere: float = Field(0.0, description="payoff off every peak; 0 is lethal")
+    elsewhere: float = Field(default=0.0, description="payoff off every peak; 0 is lethal")
 
 
 class UserWorld(_Episodic):
@@ -174,9 +178,9 @@ class Context(Table):
 
     name: Name
     frequency: Probability = Field(
-        0.0, description="share of training episodes; 0 makes it a novel context"
+        default=0.0, description="share of training episodes; 0 makes it a novel context"
     )
-    map: str | None = Field(None, description="grid: the ASCII map")
+    map: str | None = Field(default=None, description="grid: the ASCII map")
     symbols: dict[str, Symbol] = Field(
         default_factory=dict, description="grid: symbols that differ in this context"
     )
@@ -184,14 +188,18 @@ class Context(Table):
         default_factory=dict, description="values of cues declared `context = true`"
     )
     payoff: float | dict[Name, float | Chance] | None = Field(
-        None, description="bandit: per action; chain: on reaching the end"
+        default=None, description="bandit: per action; chain: on reaching the end"
     )
-    reward: float | dict[Name, float | Chance] | None = Field(None, description="as payoff")
-    goal: float | dict[Name, float] | None = Field(None, description="as payoff; observer only")
+    reward: float | dict[Name, float | Chance] | None = Field(default=None, description="as payoff")
+    goal: float | dict[Name, float] | None = Field(
+        default=None, description="as payoff; observer only"
+    )
     transitions: list[Transition] = Field(
         default_factory=list, description="graph: added to (or replacing) the common ones"
     )
-    start: Name | dict[Name, Probability] | None = Field(None, description="graph: start state")
+    start: Name | dict[Name, Probability] | None = Field(
+        default=None, description="graph: start state"
+    )
     parameters: dict[Name, float] = Field(
         default_factory=dict, description="user worlds: parameters that differ in this context"
     )
@@ -200,25 +208,29 @@ class Context(Table):
 class Cue(Table):
     """One thing an agent perceives; exactly one source key, and how often it is visible."""
 
-    value: float | None = Field(None, description="a constant, the same in every state")
+    value: float | None = Field(default=None, description="a constant, the same in every state")
     toward: str | None = Field(
-        None, description="grid: sign (-1, 0, 1) of the way to the nearest cell of this symbol"
+        default=None,
+        description="grid: sign (-1, 0, 1) of the way to the nearest cell of this symbol",
     )
-    axis: Literal["x", "y"] = Field("x", description="grid: the axis of `toward`")
-    at: str | None = Field(None, description="grid: 1 on a cell of this symbol, else 0")
-    beside: str | None = Field(None, description="grid: 1 next to a cell of this symbol, else 0")
+    axis: Literal["x", "y"] = Field(default="x", description="grid: the axis of `toward`")
+    at: str | None = Field(default=None, description="grid: 1 on a cell of this symbol, else 0")
+    beside: str | None = Field(
+        default=None, description="grid: 1 next to a cell of this symbol, else 0"
+    )
     distance: str | None = Field(
-        None, description="grid: steps to the nearest cell of this symbol over the longest way"
+        default=None,
+        description="grid: steps to the nearest cell of this symbol over the longest way",
     )
     states: dict[Name, float] | None = Field(
-        None, description="value by state name (graph, chain: '0', '1', ...), else 0"
+        default=None, description="value by state name (graph, chain: '0', '1', ...), else 0"
     )
-    context: bool | None = Field(None, description="value given by each context's `cues`")
+    context: bool | None = Field(default=None, description="value given by each context's `cues`")
     one_hot: Literal["state", "context"] | None = Field(
-        None, description="one column per state (or per context): tells all of them apart"
+        default=None, description="one column per state (or per context): tells all of them apart"
     )
     visible: Probability = Field(
-        1.0, description="share of episodes in which the cue is seen; hidden it reads 0"
+        default=1.0, description="share of episodes in which the cue is seen; hidden it reads 0"
     )
 
 
