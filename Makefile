@@ -64,8 +64,8 @@ bench: $(STAMP)  ## agent-steps per second against plain C and other tools
 .PHONY: schema
 schema: $(STAMP)  ## write the JSON Schema of scenario files into the package
 	@mkdir -p evosim/schema
-	$(EVOSIM) schema > evosim/schema/scenario.json.new
-	mv evosim/schema/scenario.json.new evosim/schema/scenario.json
+	$(EVOSIM) schema > evosim/schema/scenario.schema.json.new
+	mv evosim/schema/scenario.schema.json.new evosim/schema/scenario.schema.json
 
 .PHONY: clean
 clean:  ## remove the environment and every cache, but no results

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -104,10 +104,12 @@ def run(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="default: results/<name of the file>")
     ] = None,
-    seed: Annotated[int | None, typer.Option(min=0)] = None,
-    replicates: Annotated[int | None, typer.Option(min=1)] = None,
-    agents: Annotated[int | None, typer.Option(min=2)] = None,
-    generations: Annotated[int | None, typer.Option(min=1)] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="of all random draws")] = None,
+    replicates: Annotated[
+        int | None, typer.Option(min=1, help="independent populations per arm")
+    ] = None,
+    agents: Annotated[int | None, typer.Option(min=2, help="agents per population")] = None,
+    generations: Annotated[int | None, typer.Option(min=1, help="how long to run")] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="change any key; may be repeated"),
@@ -129,6 +131,7 @@ def run(
     from evosim.api import run as run_scenario
     from evosim.progress import terminal_progress
     from evosim.report import make_console, show_claims, show_summary
+    from evosim.scenario import parse_assignments
 
     with terminal_progress() as progress:
         done = run_scenario(
@@ -144,7 +147,7 @@ def run(
             replicates=replicates,
             agents=agents,
             generations=generations,
-            set=parse_settings(settings or []),
+            set=parse_assignments(settings or []),
         )
     console = make_console()
     show_claims(console, done)
@@ -270,11 +273,17 @@ def validate(
 
 
 @app.command()
-def bench(debug: Debug = False) -> None:
+def bench(
+    quick: Annotated[bool, typer.Option("--quick", help="fewer sizes, rounds and seconds")] = False,
+    peers: Annotated[
+        str | None, typer.Option(metavar="NAME,...", help="only these programs; default: all")
+    ] = None,
+    debug: Debug = False,
+) -> None:
     """Measure agent-steps per second against plain C and other tools."""
-    from evosim.bench import main as run_benchmarks
+    from evosim.bench.harness import main as measure
 
-    run_benchmarks()
+    measure(quick, peers.split(",") if peers else None)
 
 
 @app.command()
@@ -303,41 +312,6 @@ def reproduce(
     if outcome.errors:
         return UserError.exit_code
     return 1 if strict and outcome.failed else 0
-
-
-def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
-    """Return the keys and values of ``--set KEY=VALUE``.
-
-    Parameters
-    ----------
-    settings : sequence of str
-        The value is read as TOML; what is no TOML (a bare word) is taken as text.
-
-    Returns
-    -------
-    dict
-        Dotted key = value.
-
-    Raises
-    ------
-    UserError
-        No ``=``, no key, or a key given twice.
-    """
-    import tomllib
-
-    parsed: dict[str, Any] = {}
-    for setting in settings:
-        key, equals, text = setting.partition("=")
-        key, text = key.strip(), text.strip()
-        if not (key and equals and text):
-            raise UserError(f"--set '{setting}' is not KEY=VALUE")
-        if key in parsed:
-            raise UserError(f"--set {key} is given twice")
-        try:
-            (parsed[key],) = tomllib.loads(f"value = {text}").values()
-        except ValueError:
-            parsed[key] = text
-    return parsed
 
 
 def strict_code(run: Run) -> int:

@@ -73,7 +73,7 @@ class Run:
         if self._scenario is None:
             from evosim.scenario import Scenario
 
-            self._scenario = Scenario.load(self._directory() / SCENARIO)
+            self._scenario = Scenario.load(self._file(SCENARIO))
         return self._scenario
 
     @property
@@ -115,7 +115,7 @@ class Run:
     def population(self) -> Mapping[str, np.ndarray[Any, Any]]:
         """Final genomes, arrays [replicate, agent, locus] by ``"<arm label>/<field>"``."""
         if self._population is None:
-            self._population = StoredArrays(self._directory() / POPULATION)
+            self._population = StoredArrays(self._file(POPULATION))
         return self._population
 
     def table(self, name: str) -> pd.DataFrame:
@@ -131,11 +131,7 @@ class Run:
                 f"no table '{name}'", allowed=", ".join(TABLES), hint=did_you_mean(name, TABLES)
             )
         if name not in self._tables:
-            path = self._directory() / f"{name}.parquet"
-            recorded = self.info.get("files", {}).get(path.name)
-            if recorded is not None and path.exists() and file_digest(path) != recorded["sha256"]:
-                raise damaged(path, ValueError("its bytes are not those that were written"))
-            self._tables[name] = read_table(path)
+            self._tables[name] = read_table(self._file(f"{name}.parquet"))
         return self._tables[name]
 
     def plot(self, out: str | Path | None = None) -> list[Path]:
@@ -182,10 +178,15 @@ class Run:
             counts["refuted" if refuted else str(claim["verdict"])] += 1
         return dict(sorted(counts.items()))
 
-    def _directory(self) -> Path:
+    def _file(self, name: str) -> Path:
+        """Return a file of the run, once its bytes are found to be those that were written."""
         if self.path is None:
-            raise UserError("the run holds no such data and has no directory to read it from")
-        return self.path
+            raise UserError(f"the run has no directory to read {name} from")
+        path = self.path / name
+        recorded = self.info["files"].get(name)
+        if recorded is None or not path.is_file() or file_digest(path) != recorded["sha256"]:
+            raise damaged(path, ValueError("its bytes are not those that were written"))
+        return path
 
     def __repr__(self) -> str:
         verdicts = ", ".join(f"{n} {word}" for word, n in self.verdicts().items()) or "no claims"
@@ -222,11 +223,9 @@ def save(run: Run, directory: str | Path, overwrite: bool = False) -> Path:
 
 def save_into(run: Run, reserved: Reserved) -> Path:
     """Write a run into a directory that is already reserved; see `save`."""
-    from evosim.scenario.resolved import toml_text
-
     partial = reserved.partial
     with user_errors(reserved.target):
-        text = _SCENARIO_HEAD + toml_text(run.scenario.model)
+        text = _SCENARIO_HEAD + run.scenario.toml()
         write_file(partial / SCENARIO, lambda stream: stream.write(text.encode()))
         for name in TABLES:
             write_table(partial / f"{name}.parquet", run.table(name))

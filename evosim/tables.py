@@ -7,7 +7,10 @@ metadata keeps that, and nothing in it varies from run to run. Nothing read back
 from __future__ import annotations
 
 import json
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -108,20 +111,17 @@ class StoredArrays(Mapping[str, "np.ndarray[Any, Any]"]):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with self._open() as stored:
-            self._names = list(stored.files)
+        with self._members() as members:
+            self._names = [name.removesuffix(".npy") for name in members.namelist()]
 
     def __getitem__(self, name: str) -> np.ndarray[Any, Any]:
-        import zipfile
-        import zlib
+        from numpy.lib import format as npy
 
         if name not in self._names:
             raise KeyError(name)
-        try:
-            with self._open() as stored:
-                return stored[name]  # type: ignore[no-any-return]
-        except (OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-            raise damaged(self.path, error) from error
+        with self._members() as members, members.open(f"{name}.npy") as stream:
+            array: np.ndarray[Any, Any] = npy.read_array(stream, allow_pickle=False)
+            return array
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
@@ -132,14 +132,12 @@ class StoredArrays(Mapping[str, "np.ndarray[Any, Any]"]):
     def __repr__(self) -> str:
         return f"StoredArrays({str(self.path)!r}, {len(self)} arrays)"
 
-    def _open(self) -> Any:
-        import zipfile
-
-        import numpy as np
-
+    @contextmanager
+    def _members(self) -> Iterator[zipfile.ZipFile]:
         try:
-            return np.load(self.path, allow_pickle=False)
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            with zipfile.ZipFile(self.path) as members:
+                yield members
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise damaged(self.path, error) from error
 
 
