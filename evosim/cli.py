@@ -174,8 +174,6 @@ def check(
         try:
             typer.echo(f"ok {file}: {describe(prepare(file, {}))}")
         except UserError as error:
-            if debug:
-                raise
             say(error.located(file, None).one_line())
             code = error.exit_code
     return code

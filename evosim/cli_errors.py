@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -38,7 +39,7 @@ def exit_code_of(command: Callable[[], object], debug: Callable[[], bool]) -> in
     command : callable
         Returns its exit code, or None for 0.
     debug : callable
-        Whether to show a traceback instead of the one line; asked when something went wrong.
+        Whether to show the traceback before the one line; asked when something went wrong.
 
     Returns
     -------
@@ -64,8 +65,8 @@ def exit_code_of(command: Callable[[], object], debug: Callable[[], bool]) -> in
         return 0
     except Exception as error:
         if debug():
-            raise
-        return _tell(error)
+            traceback.print_exc()
+        return _tell(error, debug())
 
 
 def say(message: str) -> None:
@@ -82,7 +83,7 @@ def one_line_warnings() -> None:
     warnings.showwarning = show
 
 
-def _tell(error: Exception) -> int:
+def _tell(error: Exception, debugged: bool) -> int:
     if isinstance(error, UserError):
         say(error.one_line())
         return error.exit_code
@@ -95,7 +96,8 @@ def _tell(error: Exception) -> int:
         say("out of memory; lower population.agents or population.replicates")
         return UserError.exit_code
     detail = f": {error}" if str(error) else ""
-    say(f"internal error: {type(error).__name__}{detail}; rerun with --debug to see where")
+    hint = "" if debugged else "; rerun with --debug to see where"
+    say(f"internal error: {type(error).__name__}{detail}{hint}")
     return INTERNAL_ERROR
 
 

@@ -133,11 +133,12 @@ def verdict(claim: Mapping[str, Any]) -> Text:
 
 
 def interval(claim: Mapping[str, Any]) -> str:
-    """Return ``[low, high]``, or a dash where a claim has no interval."""
+    """Return ``[low, high]``, open at an infinite end, or a dash without an interval."""
     low, high = claim.get("low"), claim.get("high")
-    if missing(low) or missing(high):
+    if missing(low) and missing(high):
         return "-"
-    return f"[{number(low)}, {number(high)}]"
+    left = "(-inf" if missing(low) else f"[{number(low)}"
+    return left + (", inf)" if missing(high) else f", {number(high)}]")
 
 
 def number(value: Any) -> str:
@@ -146,7 +147,7 @@ def number(value: Any) -> str:
         return "-"
     if isinstance(value, str):
         return value
-    value = float(value)
+    value = float(value) or 0.0  # never "-0"
     return f"{value:,.0f}" if value.is_integer() and abs(value) < 1e7 else f"{value:.4g}"
 
 
@@ -157,7 +158,8 @@ def word(value: Any) -> str:
 
 def missing(value: Any) -> bool:
     """Return whether a cell of a table holds nothing."""
-    return value is None or value != value or str(value) == "<NA>"
+    # By text, because pandas' NA refuses every comparison and pandas is slow to import.
+    return value is None or str(value) in ("nan", "<NA>")
 
 
 def size(n_bytes: float) -> str:
