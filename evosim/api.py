@@ -158,6 +158,7 @@ def only_arms(scenario: Scenario, arms: Sequence[str]) -> Scenario:
         The scenario has no such arm.
     """
     from evosim.scenario import Scenario
+    from evosim.scenario.resolved import plain
 
     known = list(dict.fromkeys(cell.arm for cell in scenario.arms()))
     for name in arms:
@@ -169,22 +170,21 @@ def only_arms(scenario: Scenario, arms: Sequence[str]) -> Scenario:
                 hint=did_you_mean(name, known),
             )
     kept = _with_replayed(scenario, set(arms))
-    data = scenario.model.model_dump(mode="json", by_alias=True, exclude_none=True)
-    data["arm"] = [arm for arm in data["arm"] if arm["name"] in kept]
-    base = data["base_arm"]
-    data["base_arm"] = base if base in kept else ""
+    data = plain(scenario.model)
+    own = data["base_arm"] if data["base_arm"] in known else known[0]
+    labels = {cell.label for cell in scenario.arms() if cell.arm in kept} | kept
 
-    def present(*labels: str | None) -> bool:
-        cells = {cell.label for cell in scenario.arms() if cell.arm in kept} | kept
-        return all((label or base or known[0]) in cells for label in labels)
+    def complete(part: Mapping[str, Any], *keys: str) -> bool:
+        return labels >= {part[key] for key in keys if key in part}
 
+    data["arm"] = [arm for arm in data.get("arm", ()) if arm["name"] in kept]
+    data["base_arm"] = data["base_arm"] if data["base_arm"] in kept else ""
     data["claim"] = [
         claim
-        for claim in data["claim"]
-        if present(claim.get("arm"), *(claim[k] for k in ("minus", "over") if k in claim))
+        for claim in data.get("claim", ())
+        if complete({"arm": own, **claim}, "arm", "minus", "over")
     ]
-    effect = data.get("effect")
-    if effect is not None and not present(effect["arm"], effect["control"]):
+    if not complete(data.get("effect", {}), "arm", "control"):
         del data["effect"]
     return Scenario.from_dict(data, path=scenario.path)
 
@@ -303,10 +303,12 @@ def _simulate(
 
 def _with_replayed(scenario: Scenario, arms: set[str]) -> set[str]:
     """Add the arms whose pedigrees `arms` replay."""
+    from evosim.scenario.biology import Replay
+
     source = {
         cell.arm: cell.model.selection.of
         for cell in scenario.arms()
-        if cell.model.selection.kind == "replay"
+        if isinstance(cell.model.selection, Replay)
     }
     labels = {cell.label: cell.arm for cell in scenario.arms()}
     kept = set(arms)

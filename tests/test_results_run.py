@@ -244,3 +244,13 @@ def test_the_engine_hash_follows_the_engine_alone(monkeypatch, tmp_path):
     assert record.engine_hash() == before
     files["engine.py"].write_text("a = 2\n")
     assert record.engine_hash() != before
+
+
+def test_an_arm_brings_the_arm_it_replays(file):
+    replay = (
+        '\n[[arm]]\nname = "hitchhiker"\nset = { selection = { kind = "replay", of = "base" } }\n'
+    )
+    file.write_text(cli_case.SCENARIO.replace("\n[[claim]]", f"{replay}\n[[claim]]", 1))
+    run = evosim.run(file, arms=["hitchhiker"])
+    assert set(run.trajectory["arm"]) == {"base", "hitchhiker"}
+    assert len(run.claims) == 1
