@@ -157,7 +157,7 @@ def live_and_learn(
     units = np.zeros((percepts, max(hidden, 1)), np.float64)
     fresh = np.zeros(percepts, np.int64)
     log = np.empty((world.steps, 2), np.int64)
-    taken = np.zeros(world.once.size, np.uint8)
+    taken = np.zeros(world.flags, np.bool_)
     for flat in range(first, last):
         r = flat // agents
         i = flat - r * agents
@@ -176,7 +176,7 @@ def live_and_learn(
             weights[w] = np.float64(genes[r, i, mind.policy[0] + w])
         payoff[r, i] = 0.0
         acts[r, i, :] = 0
-        taken[:] = 0
+        taken[:] = False
         version = 1
         fresh[:] = 0
         if mind.rule == CROSS:
@@ -194,9 +194,7 @@ def live_and_learn(
         returns = 0.0
         squares = 0.0
         for episode in range(world.episodes):
-            context, cs = begin_episode(
-                world, context_cdf, key, generation, i, offset, episode
-            )
+            context, cs = begin_episode(world, context_cdf, key, generation, i, offset, episode)
             lived = 0
             earned = 0.0
             total = 0.0
@@ -236,11 +234,11 @@ def live_and_learn(
                 if world.outcomes > 1 or world.following.size == 0:
                     v = uniform(key, generation, i, OUTCOME + offset, index)
                 following, gain, reward, entry = outcome(world_tag, world, cs, action, v)
-                if world.once.size > 0 and world.once[entry]:
-                    if taken[entry]:
-                        gain = 0.0
-                        reward = 0.0
-                    taken[entry] = 1
+                if world.flags > 0 and world.once[entry] >= 0:
+                    if taken[world.once[entry]]:
+                        gain = world.step_payoff
+                        reward = world.step_reward
+                    taken[world.once[entry]] = True
                 earned += gain
                 total += reward
                 log[lived, 0] = z

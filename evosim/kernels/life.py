@@ -36,7 +36,9 @@ class WorldTables(NamedTuple):
         Next flattened state, or -1 - next where the episode ends.
     cdf : (C*S*A*K,) float64
     payoff, reward : (C*S*A*K,) float64
-    once : (C*S*A*K,) uint8, or length 0 if nothing is paid once.
+    once : (C*S*A*K,) int32, or length 0 if nothing is paid once.
+        Which of the `flags` an outcome raises, or -1; with the flag up only the step's own
+        payoff and reward are paid.
     percept : (C*S,) int32
     cues : (F, P) float32
     start : (C,) int32
@@ -47,6 +49,9 @@ class WorldTables(NamedTuple):
     outcomes : int
         K.
     actions, outputs, steps, episodes : int
+    flags : int
+        How many things are paid once a life.
+    step_payoff, step_reward : float
     parameters : (C, M) float64
         User worlds: numeric parameters per context.
     """
@@ -66,6 +71,9 @@ class WorldTables(NamedTuple):
     outputs: int
     steps: int
     episodes: int
+    flags: int
+    step_payoff: float
+    step_reward: float
     parameters: np.ndarray
 
 
@@ -225,7 +233,7 @@ def live(
     going = np.zeros(LANES, np.bool_)
     earned = np.empty(LANES, np.float64)
     context = np.empty(LANES, np.int64)
-    taken = np.zeros((LANES, world.once.size), np.uint8)
+    taken = np.zeros((LANES, world.flags), np.bool_)
     for block in range(first, last):
         r = block // per
         base = (block - r * per) * LANES
@@ -250,8 +258,8 @@ def live(
                 cumulate(preference, temperature, mind.greedy, cum[lane])
             payoff[r, i] = 0.0
             acts[r, i, :] = 0
-        if world.once.size > 0:
-            taken[:, :] = 0
+        if world.flags > 0:
+            taken[:, :] = False
         for episode in range(world.episodes):
             for lane in range(lanes):
                 c, s = begin_episode(
@@ -308,10 +316,10 @@ def live(
                     if stochastic:
                         v = uniform(key, generation, base + lane, OUTCOME + offset, index)
                     following, gain, _, entry = outcome(world_tag, world, here, action[lane], v)
-                    if world.once.size > 0 and world.once[entry]:
-                        if taken[lane, entry]:
-                            gain = 0.0
-                        taken[lane, entry] = 1
+                    if world.flags > 0 and world.once[entry] >= 0:
+                        if taken[lane, world.once[entry]]:
+                            gain = world.step_payoff
+                        taken[lane, world.once[entry]] = True
                     earned[lane] += gain
                     if following < 0:
                         going[lane] = False

@@ -333,7 +333,3 @@ def count_gametes(first, last, born, count, source, gametes):
     for r in range(first, last):
         for j in range(born[r]):
             gametes[r, source[r, j]] += 1
-
-
-MATE_PURPOSE = MATE
-PARENT_PURPOSE = PARENT

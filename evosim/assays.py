@@ -1,0 +1,275 @@
+"""Assays: exact measurements of agents' policies in a copy of some world.
+
+Nothing is drawn and nothing the run reads is written: an assay follows the distribution over
+states of an episode (forward propagation), so it cannot disturb the run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evosim.errors import UserError, did_you_mean
+from evosim.kernels.accelerate import run_blocks
+from evosim.kernels.decode import decode_population
+from evosim.kernels.observe import propagate
+from evosim.resolve import Resolved
+from evosim.scenario.study_parts import Assay
+from evosim.worlds.tabular import TabularWorld
+
+F64 = NDArray[np.float64]
+
+#: Agents decoded at once, so that tables of preferences never exist for the whole population.
+CHUNK = 4096
+
+
+@dataclass(frozen=True)
+class Probe:
+    """An assay ready to be made.
+
+    Attributes
+    ----------
+    name, context, when : str
+    variant : int
+        The row of the world it happens in.
+    percepts : (P,) int64
+        Percepts whose action probabilities it needs.
+    action : int
+        Exact measures: the action; -1 for propagated ones.
+    weights : (P,) float64
+        Exact measures: weight of each percept.
+    value : (S, A, K) float64
+        Propagated measures: what is summed (payoff or goal).
+    target : (S,) uint8
+        Propagated measures: the states to be reached.
+    every : int
+        Generations between measurements.
+    """
+
+    name: str
+    context: str
+    when: str
+    variant: int
+    percepts: NDArray[np.int64]
+    action: int
+    weights: F64
+    value: F64
+    target: NDArray[np.uint8]
+    every: int
+
+
+def make_probe(assay: Assay, resolved: Resolved, every: int) -> Probe:
+    """Turn an assay of the scenario into a probe.
+
+    Raises
+    ------
+    UserError
+        If its context, action, state or symbol does not exist, or the world has no tables.
+    """
+    world = resolved.world
+    key = f"assay.{assay.name}"
+    if world is None:
+        raise UserError("a landscape has no contexts to assay", key=key)
+    variant = _variant(assay, world, key)
+    measure = assay.measure
+    nothing = np.zeros(0)
+    if measure.first_action or measure.action:
+        start = np.diff(world.start_cdf[variant], prepend=0.0)
+        if measure.action:
+            start = _where(measure.state or measure.symbol or "", variant, world, key).astype(float)
+            start /= start.sum()
+        action = _index(measure.first_action or measure.action or "", world.actions, key, "action")
+        states = np.flatnonzero(start)
+        percepts, column = np.unique(world.percept[variant][states], return_inverse=True)
+        weights = np.bincount(column, start[states])
+        return Probe(
+            assay.name, assay.context, assay.when, variant, percepts.astype(np.int64), action,
+            weights, nothing, np.zeros(0, np.uint8), assay.every or every,
+        )  # fmt: skip
+    if resolved.world_tag.numba_type.kind != "tabular":
+        raise UserError(
+            "this world steps by code: only action probabilities can be assayed",
+            key=f"{key}.measure",
+            allowed="first_action, action",
+        )
+    target = np.zeros(len(world.states), np.uint8)
+    value = world.goal[variant] if measure.goal else world.payoff[variant]
+    if measure.reach:
+        target = _where(measure.reach, variant, world, key).astype(np.uint8)
+    elif world.once[variant].any():
+        raise UserError(
+            "payoff that counts once a life has no mean per episode",
+            key=f"{key}.measure",
+            allowed="reach, first_action, action",
+        )
+    return Probe(
+        assay.name, assay.context, assay.when, variant,
+        np.arange(world.percept_cue.shape[0], dtype=np.int64), -1, nothing,
+        np.ascontiguousarray(value), target, assay.every or every,
+    )  # fmt: skip
+
+
+def birth_values(
+    probe: Probe, resolved: Resolved, genes: NDArray[np.float32], threads: int = 1
+) -> F64:
+    """Measure every agent's policy as it was born.
+
+    Parameters
+    ----------
+    genes : (R, N, L) float32
+        Expressed values.
+
+    Returns
+    -------
+    (R, N) float64
+    """
+    replicates, agents = genes.shape[:2]
+    out = np.empty((replicates, agents))
+    size = max(1, CHUNK // max(1, probe.percepts.size // 8))
+    for r in range(replicates):
+        for first in range(0, agents, size):
+            part = genes[r : r + 1, first : first + size]
+            out[r, first : first + size] = _measure(
+                probe, resolved, probabilities(resolved, part, probe.percepts)[0], threads
+            )
+    return out
+
+
+def death_values(probe: Probe, resolved: Resolved, learned: F64, temperature: F64) -> F64:
+    """Measure every agent's policy as learned at death.
+
+    Parameters
+    ----------
+    learned : (R, N, V) float64
+        Weights (REINFORCE) or probabilities per percept (Cross).
+    temperature : (R, N) float64
+    """
+    out = np.empty(learned.shape[:2])
+    for r in range(learned.shape[0]):
+        prob = learned_probabilities(resolved, learned[r], temperature[r], probe.percepts)
+        out[r] = _measure(probe, resolved, prob, 1)
+    return out
+
+
+def probabilities(
+    resolved: Resolved, genes: NDArray[np.float32], percepts: NDArray[np.int64]
+) -> F64:
+    """Return (R, N, A, P) action probabilities at birth, decoded as in life."""
+    world, mind, tables = resolved.world, resolved.mind, resolved.tables
+    assert world is not None
+    assert mind is not None
+    assert tables is not None
+    replicates, agents = genes.shape[:2]
+    cues = np.ascontiguousarray(world.percept_cue[percepts].T)
+    temperature = np.full((replicates, agents), mind.temperature, np.float32)
+    if mind.temperature_locus >= 0:
+        temperature = np.ascontiguousarray(genes[..., mind.temperature_locus])
+    logit = np.empty((replicates, agents, tables.outputs, percepts.size), np.float32)
+    prob = np.empty((replicates, agents, tables.actions, percepts.size))
+    decode_population(
+        0, replicates, resolved.mind_tag, mind.parameters, np.ascontiguousarray(genes),
+        mind.policy, temperature, cues, mind.greedy, tables.outputs, logit, prob,
+    )  # fmt: skip
+    return prob
+
+
+def learned_probabilities(
+    resolved: Resolved, learned: F64, temperature: F64, percepts: NDArray[np.int64]
+) -> F64:
+    """Return (N, A, P) action probabilities of learned states (float64)."""
+    world, mind, tables = resolved.world, resolved.mind, resolved.tables
+    assert world is not None
+    assert mind is not None
+    assert tables is not None
+    agents, actions = learned.shape[0], tables.actions
+    if mind.rule == 2:
+        table = learned.reshape(agents, -1, actions)[:, percepts]
+        return np.ascontiguousarray(table.transpose(0, 2, 1))
+    cues = world.percept_cue[percepts].astype(np.float64)
+    features, outputs, hidden = cues.shape[1], tables.outputs, resolved.hidden
+    if hidden:
+        w1 = learned[:, : hidden * features].reshape(agents, hidden, features)
+        b1 = learned[:, hidden * features : hidden * (features + 1)]
+        rest = learned[:, hidden * (features + 1) :]
+        w2 = rest[:, : outputs * hidden].reshape(agents, outputs, hidden)
+        unit = np.tanh(np.einsum("nhf,pf->nhp", w1, cues) + b1[..., None])
+        logit = np.einsum("nqh,nhp->nqp", w2, unit) + rest[:, outputs * hidden :, None]
+    else:
+        w = learned.reshape(agents, outputs, features)
+        logit = np.einsum("nqf,pf->nqp", w, cues)
+    logit = logit / temperature[:, None, None]
+    if outputs == 1:
+        logit = np.concatenate([logit, np.zeros_like(logit)], axis=1)
+    if mind.greedy:
+        return np.asarray(
+            np.arange(actions)[None, :, None] == logit.argmax(axis=1)[:, None, :], np.float64
+        )
+    e = np.exp(logit - logit.max(axis=1, keepdims=True))
+    return np.asarray(e / e.sum(axis=1, keepdims=True))
+
+
+def _measure(probe: Probe, resolved: Resolved, prob: F64, threads: int) -> F64:
+    if probe.action >= 0:
+        return np.asarray(prob[:, probe.action] @ probe.weights)
+    world, tables = resolved.world, resolved.tables
+    assert world is not None
+    assert tables is not None
+    v = probe.variant
+    states = len(world.states)
+    shape = (states, tables.actions, tables.outcomes)
+    following = tables.following.reshape(-1, *shape)[v]
+    base = np.int32(v * states)
+    following = np.where(following < 0, following + base, following - base).astype(np.int32)
+    chance = np.diff(world.outcome_cdf[v], axis=2, prepend=0.0)
+    out = np.empty(prob.shape[0])
+    run_blocks(
+        propagate, prob.shape[0], threads, world.steps,
+        np.diff(world.start_cdf[v], prepend=0.0), world.percept[v], following,
+        np.ascontiguousarray(chance), probe.value, probe.target, prob, out,
+    )  # fmt: skip
+    return out
+
+
+def _index(name: str, known: tuple[str, ...], key: str, what: str) -> int:
+    if name not in known:
+        raise UserError(
+            f"no {what} '{name}'",
+            key=f"{key}.measure",
+            allowed=", ".join(known[:20]),
+            hint=did_you_mean(name, known),
+        )
+    return known.index(name)
+
+
+def _where(name: str, variant: int, world: TabularWorld, key: str) -> NDArray[np.bool_]:
+    if name in world.symbol:
+        found = world.symbol[name][variant] != 0
+        if not found.any():
+            raise UserError(
+                f"symbol '{name}' does not stand in context "
+                f"'{world.contexts[world.variant_context[variant]]}'",
+                key=f"{key}.measure",
+            )
+        return found
+    known = (*world.symbol, *world.states)
+    state = _index(name, known, key, "state or symbol") - len(world.symbol)
+    return np.arange(len(world.states)) == state
+
+
+def _variant(assay: Assay, world: TabularWorld, key: str) -> int:
+    context = _index(assay.context, world.contexts, key, "context")
+    wanted = dict(assay.visible)
+    for v in np.flatnonzero(world.variant_context == context):
+        seen = world.variant_visible[v]
+        for cue in wanted:
+            if cue not in seen:
+                raise UserError(
+                    f"cue '{cue}' is never hidden or does not exist",
+                    key=f"{key}.visible",
+                    allowed=", ".join(seen) or "no cue of this scenario can be hidden",
+                )
+        if all(wanted.get(cue, True) == value for cue, value in seen.items()):
+            return int(v)
+    raise UserError("no such combination of visible cues", key=f"{key}.visible")

@@ -1,0 +1,325 @@
+"""The loop: one generation in eight stages, for a batch of replicates of one arm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evosim.assays import Probe, birth_values, probabilities
+from evosim.errors import EngineError
+from evosim.kernels import landscape as land
+from evosim.kernels import learn, life, reproduce
+from evosim.kernels.accelerate import run_blocks
+from evosim.ledger import Ledger, Pedigree
+from evosim.parents import choose_parents
+from evosim.population import Population, bit_values, expressed, found
+from evosim.resolve import Resolved
+
+F64 = NDArray[np.float64]
+
+#: Below this many agent-steps a generation is not worth handing to other threads.
+SMALL = 20_000
+
+
+@dataclass
+class Lives:
+    """What one generation's lives brought.
+
+    Attributes
+    ----------
+    genes : (R, N, L) float32
+        Expressed values at birth.
+    payoff, criterion, fitness : (R, N) float64
+        Summed over the life; what selection reads; expected offspring up to a factor.
+    acts : (R, N, T * A) unsigned
+        How often each action was done at each tracked percept.
+    context_payoff, context_episodes : (R, C) float64
+        Summed over agents, per variant.
+    born, learned : (R, N, V) float64
+        Learned state at birth and at death; last axis 0 without learning.
+    """
+
+    genes: NDArray[np.float32]
+    payoff: F64
+    criterion: F64
+    fitness: F64
+    acts: NDArray[np.unsignedinteger]
+    context_payoff: F64
+    context_episodes: F64
+    born: F64
+    learned: F64
+
+
+@dataclass
+class Engine:
+    """One arm's population and its ledger, generation by generation.
+
+    Parameters
+    ----------
+    resolved : Resolved
+        The parameters in force; replaced between generations by `change`.
+    keys : (R,) uint64
+        Philox keys of the replicates.
+    threads : int
+    index_probes : tuple of Probe
+        Assays that the ledger tracks per agent.
+    replayed : callable, optional
+        ``replayed(generation) -> Pedigree`` for selection of kind "replay".
+    keep_pedigree : callable, optional
+        Called with (generation, Pedigree) after selection.
+    observer : callable, optional
+        Stage 5: called with (engine, lives); must change nothing.
+    """
+
+    resolved: Resolved
+    keys: NDArray[np.uint64]
+    threads: int = 1
+    index_probes: tuple[Probe, ...] = ()
+    replayed: Callable[[int], Pedigree] | None = None
+    keep_pedigree: Callable[[int, Pedigree], None] | None = None
+    observer: Callable[[Engine, Lives], None] | None = None
+    generation: int = 0
+    extinct: dict[int, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.population = found(self.resolved, self.keys)
+        self.ledger = Ledger(
+            self.resolved,
+            self.population,
+            self._index_values if self._index_names() else None,
+            self._index_names(),
+            self.threads,
+        )
+
+    def change(self, resolved: Resolved) -> None:
+        """Go on with other parameters (an intervention or the next phase)."""
+        self.resolved = resolved
+        self.ledger.rebase(self.population)
+
+    def step(self, *, last: bool = False) -> Lives:
+        """Run one generation.
+
+        1. Birth: genome to expressed values, the mind's starting memory.
+        2. Transmission: newborns receive through the cultural channel (none here).
+        3. Life: episodes of perceiving, acting and learning; payoff, acts, learned state.
+        4. Fitness: payoff to criterion (costs subtracted) to expected offspring.
+        5. Record and assay: the observer looks; nothing is drawn or changed.
+        6. Selection: parents and realised offspring.
+        7. Reproduction: recombination and mutation into the next genomes.
+        8. Ledger: Price terms of the generation, identity checked.
+
+        With `last` the generation lives and is observed, but leaves no offspring.
+        """
+        genes = self.birth()
+        self.transmission()
+        lives = self.life(genes)
+        self.fitness(lives)
+        if self.observer is not None:
+            self.observer(self, lives)
+        if last:
+            return lives
+        pedigree = self.selection(lives)
+        self.reproduction(pedigree)
+        self.close(lives, pedigree)
+        return lives
+
+    def birth(self) -> NDArray[np.float32]:
+        """Stage 1: return (R, N, L) expressed values."""
+        return expressed(self.resolved, self.population, self.keys, self.generation)
+
+    def transmission(self) -> None:
+        """Stage 2: without a cultural channel newborns receive nothing."""
+
+    def life(self, genes: NDArray[np.float32]) -> Lives:
+        """Stage 3: every agent lives its episodes."""
+        resolved, population = self.resolved, self.population
+        replicates, agents = population.replicates, population.agents
+        payoff = np.zeros((replicates, agents))
+        nothing = np.zeros((replicates, agents, 0))
+        lives = Lives(
+            genes, payoff, payoff, np.empty_like(payoff), np.zeros((replicates, agents, 0), np.uint16),
+            np.zeros((replicates, 1)), np.zeros((replicates, 1)), nothing, nothing,
+        )  # fmt: skip
+        if resolved.landscape is not None:
+            self._live_on_landscape(lives)
+        else:
+            self._live_in_world(lives)
+        return lives
+
+    def fitness(self, lives: Lives) -> None:
+        """Stage 4: payoff to criterion; fitness itself is computed by the scheme."""
+        resolved = self.resolved
+        episodes = 1 if resolved.tables is None else resolved.tables.episodes
+        scale = 1.0 if resolved.selection.summed else 1.0 / episodes
+        lives.criterion = lives.payoff * scale
+        column = 0
+        for slot in resolved.layout.real:
+            if slot.gene.cost:
+                values = lives.genes[..., slot.start : slot.stop]
+                lives.criterion -= slot.gene.cost * np.abs(values).sum(axis=2, dtype=np.float64)
+        if any(slot.gene.cost for slot in resolved.layout.bits):
+            values = bit_values(resolved.layout, self.population.bits)
+            for slot in resolved.layout.bits:
+                width = len(slot.quantities)
+                part = values[..., column : column + width].sum(axis=2)
+                # A long gene is reported by its mean; its cost is on the number of ones.
+                lives.criterion -= slot.gene.cost * part * (slot.loci if not slot.each else 1)
+                column += width
+        if not np.isfinite(lives.criterion).all():
+            r, i = np.argwhere(~np.isfinite(lives.criterion))[0]
+            raise EngineError(
+                f"criterion is not finite in generation {self.generation}, replicate {r}, "
+                f"agent {i}: look at the payoffs and gene costs",
+                key="selection.criterion",
+            )
+
+    def selection(self, lives: Lives) -> Pedigree:
+        """Stage 6: who has how many offspring."""
+        if self.resolved.selection.kind == "replay":
+            assert self.replayed is not None
+            pedigree = self.replayed(self.generation)
+        else:
+            pedigree = choose_parents(
+                self.resolved, self.keys, self.generation, self.population, lives.criterion,
+                lives.fitness, self._threads(),
+            )  # fmt: skip
+        if self.keep_pedigree is not None:
+            self.keep_pedigree(self.generation, pedigree)
+        for r in np.flatnonzero((pedigree.born == 0) & (self.population.count > 0)):
+            self.extinct[int(r)] = self.generation + 1
+        return pedigree
+
+    def reproduction(self, pedigree: Pedigree) -> None:
+        """Stage 7: write the next generation's genomes."""
+        resolved, population = self.resolved, self.population
+        layout, code = resolved.layout, resolved.mutation
+        blocks = population.replicates * -(-population.agents // reproduce.BLOCK)
+        all_loci = layout.real_loci + layout.bit_loci
+        threads = self._threads()
+        if layout.real_loci:
+            run_blocks(
+                reproduce.reproduce_real, blocks, threads, resolved.recombination, layout.ploidy,
+                all_loci, code.sd, code.chance, code.low, code.high, self.keys, self.generation,
+                pedigree.born, pedigree.parent, pedigree.mate, pedigree.births,
+                population.real, population.next_real,
+            )  # fmt: skip
+        if layout.bit_loci:
+            run_blocks(
+                reproduce.reproduce_bits, blocks, threads, resolved.recombination, layout.ploidy,
+                layout.real_loci, all_loci, code.first, code.stop, code.flip, self.keys,
+                self.generation, pedigree.born, pedigree.parent, pedigree.mate, pedigree.births,
+                population.bits, population.next_bits,
+            )  # fmt: skip
+
+    def close(self, lives: Lives, pedigree: Pedigree) -> None:
+        """Stage 8: the ledger closes the generation, and the next one becomes the present."""
+        self.ledger.close(self.resolved, self.population, pedigree, lives.acts, self.generation)
+        self.population.swap(pedigree.born.copy())
+        self.generation += 1
+
+    def _threads(self) -> int:
+        tables = self.resolved.tables
+        steps = 1 if tables is None else tables.steps * tables.episodes
+        work = self.population.replicates * self.population.agents * (steps + 20)
+        return self.threads if work > SMALL else 1
+
+    def _live_in_world(self, lives: Lives) -> None:
+        resolved, population = self.resolved, self.population
+        tables, mind = resolved.tables, resolved.mind
+        assert tables is not None
+        assert mind is not None
+        replicates, agents = lives.payoff.shape
+        variants = tables.start.size
+        most = tables.steps * tables.episodes
+        kinds = resolved.tracked.context.size * tables.actions
+        lives.acts = np.empty((replicates, agents, kinds), np.uint16 if most < 2**16 else np.uint32)
+        if mind.rule == 0:
+            per = -(-agents // life.LANES)
+            context_payoff = np.empty((replicates * per, variants))
+            context_episodes = np.empty((replicates * per, variants), np.int64)
+            run_blocks(
+                life.live, replicates * per, self._threads(), resolved.world_tag, tables,
+                resolved.mind_tag, mind, resolved.context_cdf, self.keys, self.generation, 0,
+                resolved.lazy, population.count, lives.genes, lives.payoff, lives.acts,
+                context_payoff, context_episodes,
+            )  # fmt: skip
+        else:
+            per = agents
+            values = int(mind.policy[1] - mind.policy[0])
+            if mind.rule == learn.CROSS:
+                values = tables.cues.shape[1] * tables.actions
+            context_payoff = np.empty((replicates * per, variants))
+            context_episodes = np.empty((replicates * per, variants), np.int64)
+            lives.born = np.zeros((replicates, agents, values))
+            lives.learned = np.zeros((replicates, agents, values))
+            run_blocks(
+                learn.live_and_learn, replicates * per, self._threads(), resolved.world_tag,
+                tables, mind, resolved.hidden, resolved.context_cdf, self.keys, self.generation,
+                0, population.count, lives.genes, lives.payoff, lives.acts, context_payoff,
+                context_episodes, lives.born, lives.learned,
+            )  # fmt: skip
+            if mind.rule == learn.REINFORCE:
+                self.ledger.learned(lives.born, lives.learned, mind.policy, population.count)
+        # Fixed blocks, then one sum per replicate: the same bits for any number of threads.
+        lives.context_payoff = context_payoff.reshape(replicates, per, variants).sum(axis=1)
+        lives.context_episodes = context_episodes.reshape(replicates, per, variants).sum(axis=1)
+
+    def _live_on_landscape(self, lives: Lives) -> None:
+        code, population = self.resolved.landscape, self.population
+        assert code is not None
+        layout = self.resolved.layout
+        if code.bits:
+            run_blocks(
+                land.live_on_bits, population.replicates, self._threads(), code.weights,
+                code.height, code.locus, code.peak_height, code.peak_value, code.essential,
+                code.shoulder, code.elsewhere, layout.ploidy, layout.words, population.count,
+                population.bits, lives.payoff,
+            )  # fmt: skip
+        else:
+            run_blocks(
+                land.live_on_traits, population.replicates, self._threads(), code.shape,
+                code.weights, code.optimum, code.width, code.height, code.threshold, code.noise,
+                code.locus, self.keys, self.generation, population.count, lives.genes,
+                lives.payoff,
+            )  # fmt: skip
+        alive = np.arange(population.agents)[None, :] < population.count[:, None]
+        lives.context_payoff = np.where(alive, lives.payoff, 0.0).sum(axis=1, keepdims=True)
+        lives.context_episodes = population.count[:, None].astype(np.float64)
+
+    def _nonlinear(self) -> bool:
+        """Whether logits do not follow from the genes' covariances (decoded per agent)."""
+        return (
+            self.resolved.world is not None and self.resolved.mind_tag.numba_type.kind != "linear"
+        )
+
+    def _logit_percepts(self) -> NDArray[np.int64]:
+        return np.unique(self.resolved.tracked.percept)
+
+    def _index_names(self) -> tuple[str, ...]:
+        names = [f"index:{probe.name}" for probe in self.index_probes]
+        if self._nonlinear():
+            assert self.resolved.world is not None
+            actions = self.resolved.world.actions
+            names += [f"logit:{z}:{a}" for z in self._logit_percepts() for a in actions]
+        return tuple(names)
+
+    def _index_values(self, population: Population) -> F64:
+        """Return (R, N, X) indices and non-linear logits that genomes alone determine."""
+        genes = expressed(self.resolved, population, self.keys, 0, noisy=False)
+        parts = [
+            birth_values(probe, self.resolved, genes, self.threads)[..., None]
+            for probe in self.index_probes
+        ]
+        if self._nonlinear():
+            prob = probabilities(self.resolved, genes, self._logit_percepts())
+            with np.errstate(divide="ignore"):
+                logit = np.log(np.maximum(prob, 1e-30))
+            logit -= logit.mean(axis=2, keepdims=True)
+            parts.append(logit.transpose(0, 1, 3, 2).reshape(*genes.shape[:2], -1))
+        return np.concatenate(parts, axis=2)
+
+
+__all__ = ["Engine", "Lives"]

@@ -1,0 +1,126 @@
+"""Founders, and from genome to expressed values."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from evosim.kernels.accelerate import kernel
+from evosim.kernels.philox import EXPRESS, INITIAL, double, philox
+from evosim.kernels.vecmath import fill_normals
+
+_f = np.float32
+#: Draws reserved per gene and haplotype, so that adding a gene changes no other gene's founders.
+_STRIDE = 1 << 20
+
+
+@kernel
+def draw_initial(
+    how, each, low, high, threshold, keys, ordinal, first_agent, agents, is_bits, at, real, bits
+):
+    """Fill one gene of one haplotype of all founders.
+
+    Parameters
+    ----------
+    how : int
+        0 the values `each`; 1 normal(low, high); 2 uniform(low, high); 3 bits with probability
+        `threshold`; 4 the first `threshold` gametes get `high`, the others `low`.
+    each : (K,) float64
+    first_agent : int
+        Gametes before this haplotype's (0, or the number of agents).
+    at : int
+        Real: first column; bits: first bit of the haplotype's row.
+    real : (R, N, ...) float32
+    bits : (R, N, ...) uint64
+        One of the two is filled.
+    """
+    loci = each.size
+    words = np.empty((4, (loci + 3) // 4), np.uint64)
+    normal = np.empty(4 * ((loci + 3) // 4), np.float32)
+    for r in range(keys.size):
+        for i in range(agents):
+            if how == 1:
+                fill_normals(keys[r], 0, i, INITIAL, ordinal * _STRIDE, words, normal, loci)
+            for k in range(loci):
+                x = each[k]
+                if how == 1:
+                    x = low + high * np.float64(normal[k])
+                elif how == 2 or how == 3:
+                    a, b, _, _ = philox(keys[r], 0, i, INITIAL, ordinal * _STRIDE + k)
+                    u = double(a, b)
+                    x = low + (high - low) * u if how == 2 else np.float64(u < threshold)
+                elif how == 4:
+                    x = high if first_agent + i < threshold else low
+                if not is_bits:
+                    real[r, i, at + k] = _f(x)
+                elif x >= 0.5:
+                    b = at + k
+                    bits[r, i, b >> 6] |= np.uint64(1) << np.uint64(b & 63)
+
+
+@kernel
+def express(ploidy, noise, scale, keys, generation, count, real, out):
+    """Write expressed values: the haplotypes' mean, scaled, plus environmental noise.
+
+    Parameters
+    ----------
+    noise : (L,) float32
+        sd per locus.
+    scale : (L,) int64
+        0 linear, 1 exp, 2 logistic.
+    real : (R, N, ploidy * L) float32
+    out : (R, N, L) float32
+        Overwritten.
+    """
+    loci = noise.size
+    noisy = False
+    for k in range(loci):
+        noisy = noisy or noise[k] > _f(0.0)
+    words = np.empty((4, (loci + 3) // 4), np.uint64)
+    normal = np.zeros(4 * ((loci + 3) // 4), np.float32)
+    for r in range(count.size):
+        for i in range(count[r]):
+            if noisy:
+                fill_normals(keys[r], generation, i, EXPRESS, 0, words, normal, loci)
+            for k in range(loci):
+                x = real[r, i, k]
+                if ploidy == 2:
+                    x = _f(0.5) * (x + real[r, i, loci + k])
+                if scale[k] == 1:
+                    x = _f(math.exp(x))
+                elif scale[k] == 2:
+                    x = _f(1.0 / (1.0 + math.exp(-x)))
+                out[r, i, k] = x + noise[k] * normal[k]
+
+
+@kernel
+def unpack_bits(bits, words, ploidy, first, stop, each, column, out):
+    """Write a bit gene's values, haplotypes averaged, into columns of `out`.
+
+    Parameters
+    ----------
+    bits : (R, N, ploidy * words) uint64
+    first, stop : int
+        Bits of a haplotype.
+    each : bool
+        One column per locus, else the mean over loci in one column.
+    out : (R, N, Q) float64
+        Columns from `column` on are overwritten.
+    """
+    loci = stop - first
+    for r in range(bits.shape[0]):
+        for i in range(bits.shape[1]):
+            total = 0.0
+            for k in range(loci):
+                b = first + k
+                x = 0.0
+                for h in range(ploidy):
+                    word = bits[r, i, h * words + (b >> 6)]
+                    x += np.float64((word >> np.uint64(b & 63)) & np.uint64(1))
+                x /= ploidy
+                total += x
+                if each:
+                    out[r, i, column + k] = x
+            if not each:
+                out[r, i, column] = total / loci

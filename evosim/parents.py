@@ -1,0 +1,168 @@
+"""Stage 6: from the criterion to parents, by the scenario's selection scheme."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evosim.errors import EngineError
+from evosim.kernels import reproduce, select
+from evosim.kernels.accelerate import run_blocks
+from evosim.kernels.userfitness import user_fitness
+from evosim.ledger import Pedigree
+from evosim.population import Population
+from evosim.resolve import Resolved
+
+F64 = NDArray[np.float64]
+
+
+def choose_parents(
+    resolved: Resolved,
+    keys: NDArray[np.uint64],
+    generation: int,
+    population: Population,
+    criterion: F64,
+    fitness: F64,
+    threads: int,
+) -> Pedigree:
+    """Choose parents and count offspring.
+
+    Parameters
+    ----------
+    criterion : (R, N) float64
+    fitness : (R, N) float64
+        Overwritten.
+
+    Raises
+    ------
+    EngineError
+        Negative or non-finite fitness; a population that outgrows its limit.
+    """
+    code = resolved.selection
+    replicates, agents = population.replicates, population.agents
+    count = population.count
+    paired = resolved.recombination != reproduce.CLONAL
+    pedigree = Pedigree(
+        gametes=np.zeros((replicates, agents), np.int32),
+        parent=np.empty((replicates, agents), np.int32),
+        mate=np.empty((replicates, agents if paired else 0), np.int32),
+        births=np.empty((replicates, agents if code.kind == "moran" else 0), np.int32),
+        born=count.copy(),
+    )
+    if code.kind == "tournament":
+        _tournament(code.size, keys, generation, count, criterion, pedigree, threads)
+        return pedigree
+    _fill_fitness(resolved, keys, generation, count, criterion, fitness, threads)
+    _guard(resolved, fitness, count, generation)
+    by_replicate: tuple[Any, ...] = (replicates, threads)
+    if code.kind == "density":
+        limit = agents
+        run_blocks(
+            select.poisson, *by_replicate, code.capacity, keys, generation, count, fitness, limit,
+            pedigree.born, pedigree.gametes, pedigree.parent,
+        )  # fmt: skip
+        if (pedigree.born < 0).any():
+            raise EngineError(
+                f"a population outgrew its room of {limit} agents in generation {generation}",
+                key="population.limit",
+                hint="raise population.limit, or lower fitness or selection.capacity",
+            )
+    elif code.kind == "moran":
+        _nobody_without_fitness(fitness, count, pedigree.born)
+        run_blocks(
+            select.moran, *by_replicate, keys, generation, pedigree.born, fitness,
+            pedigree.gametes, pedigree.parent, pedigree.births,
+        )  # fmt: skip
+    else:
+        _nobody_without_fitness(fitness, count, pedigree.born)
+        gaps = np.empty((replicates, agents))
+        blocks = replicates * -(-agents // select.BLOCK)
+        run_blocks(select.spacings, blocks, threads, keys, generation, agents, gaps)
+        run_blocks(
+            select.wright_fisher, *by_replicate, keys, generation, count, pedigree.born, fitness,
+            gaps, pedigree.gametes, pedigree.parent,
+        )  # fmt: skip
+    if paired:
+        run_blocks(
+            select.mates_by_fitness, *by_replicate, keys, generation, count, pedigree.born,
+            fitness, pedigree.gametes, pedigree.mate,
+        )  # fmt: skip
+    return pedigree
+
+
+def _tournament(
+    size: int,
+    keys: NDArray[np.uint64],
+    generation: int,
+    count: NDArray[np.int64],
+    criterion: F64,
+    pedigree: Pedigree,
+    threads: int,
+) -> None:
+    replicates, agents = criterion.shape
+    blocks = replicates * -(-agents // select.BLOCK)
+    winner = np.empty((replicates, agents), np.int32)
+    common = (keys, generation, count, agents, criterion)
+    run_blocks(select.tournament, blocks, threads, size, *common, select.PARENT, winner)
+    run_blocks(
+        select.in_order, replicates, threads, pedigree.born, count, winner, pedigree.gametes,
+        pedigree.parent,
+    )  # fmt: skip
+    if pedigree.mate.shape[1]:
+        run_blocks(select.tournament, blocks, threads, size, *common, select.MATE, pedigree.mate)
+        run_blocks(
+            select.count_gametes, replicates, threads, pedigree.born, pedigree.mate,
+            pedigree.gametes,
+        )  # fmt: skip
+
+
+def _fill_fitness(
+    resolved: Resolved,
+    keys: NDArray[np.uint64],
+    generation: int,
+    count: NDArray[np.int64],
+    criterion: F64,
+    fitness: F64,
+    threads: int,
+) -> None:
+    code = resolved.selection
+    replicates = count.size
+    if code.kind == "truncation":
+        run_blocks(
+            select.breeders, replicates, threads, code.fraction, code.threshold, keys, generation,
+            count, criterion, fitness,
+        )  # fmt: skip
+    elif code.kind == "user":
+        run_blocks(
+            user_fitness, replicates, threads, code.tag, code.parameters, count, criterion, fitness
+        )
+    else:
+        # Under density regulation fitness is absolute; elsewhere only ratios matter, and the
+        # largest exponent is subtracted so that exp never overflows.
+        run_blocks(
+            select.fitness_from, replicates, threads, code.fitness, code.slope, code.baseline,
+            code.kind != "density", count, criterion, fitness,
+        )  # fmt: skip
+
+
+def _guard(resolved: Resolved, fitness: F64, count: NDArray[np.int64], generation: int) -> None:
+    alive = np.arange(fitness.shape[1])[None, :] < count[:, None]
+    bad = alive & ~((fitness >= 0.0) & (fitness < np.inf))
+    if bad.any():
+        r, i = np.argwhere(bad)[0]
+        raise EngineError(
+            f"fitness {fitness[r, i]:g} of agent {i}, replicate {r}, generation {generation}",
+            key="selection.fitness",
+            allowed="finite and >= 0",
+            hint="raise selection.fitness.baseline or use exponential fitness",
+        )
+
+
+def _nobody_without_fitness(
+    fitness: F64, count: NDArray[np.int64], born: NDArray[np.int64]
+) -> None:
+    """A replicate in which nobody has fitness leaves no offspring: it is extinct."""
+    alive = np.arange(fitness.shape[1])[None, :] < count[:, None]
+    born[np.where(alive, fitness, 0.0).max(axis=1) <= 0.0] = 0

@@ -1,0 +1,412 @@
+"""From a validated scenario to everything a generation needs, as arrays and codes.
+
+Resolve is the first of a run's three layers (resolve, loop, kernel): after it nothing looks at
+the scenario's text again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evosim.errors import UserError
+from evosim.kernels import landscape as land
+from evosim.kernels import learn, reproduce, select
+from evosim.kernels.life import MindTables, WorldTables
+from evosim.kernels.tags import Tag
+from evosim.layout import Layout, make_layout
+from evosim.registry import find, numbers
+from evosim.scenario.biology import Density, Fitness, ReflexMind, Truncation, UserMind, UserScheme
+from evosim.scenario.model import ScenarioModel
+from evosim.scenario.world import LandscapeWorld, UserWorld
+from evosim.worlds.build import build_world
+from evosim.worlds.tables import user_tag, user_world, world_tables
+from evosim.worlds.tabular import TabularWorld
+
+F64 = NDArray[np.float64]
+I64 = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """The (context, percept) pairs whose acts and logits the ledger follows.
+
+    Attributes
+    ----------
+    context, percept : (T,) int64
+    """
+
+    context: I64
+    percept: I64
+
+
+@dataclass(frozen=True)
+class SelectionCode:
+    """A selection scheme as numbers."""
+
+    kind: str
+    summed: bool
+    fitness: int = select.NEUTRAL
+    slope: float = 0.0
+    baseline: float = 0.0
+    fraction: float = 0.0
+    threshold: float = 0.0
+    size: int = 1
+    capacity: float = 1.0
+    tag: Tag | None = None
+    parameters: F64 | None = None
+
+
+@dataclass(frozen=True)
+class MutationCode:
+    """Mutation per locus: sd, chance and bounds of real loci; flip rates of bit genes."""
+
+    sd: NDArray[np.float32]
+    chance: NDArray[np.float32]
+    low: NDArray[np.float32]
+    high: NDArray[np.float32]
+    first: I64
+    stop: I64
+    flip: F64
+
+
+@dataclass(frozen=True)
+class LandscapeCode:
+    """A landscape as numbers; see `evosim.kernels.landscape`."""
+
+    shape: int
+    bits: bool
+    locus: int
+    weights: F64
+    optimum: F64
+    width: F64
+    height: float
+    threshold: float
+    noise: float
+    peak_height: F64
+    peak_value: I64
+    essential: I64
+    shoulder: F64
+    elsewhere: float
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """One stretch of generations with constant parameters, ready to run."""
+
+    model: ScenarioModel
+    layout: Layout
+    world: TabularWorld | None
+    tables: WorldTables | None
+    world_tag: Tag
+    mind_tag: Tag
+    mind: MindTables | None
+    hidden: int
+    lazy: bool
+    context_cdf: F64
+    tracked: Tracked
+    landscape: LandscapeCode | None
+    selection: SelectionCode
+    mutation: MutationCode
+    recombination: int
+
+    @property
+    def learns(self) -> bool:
+        """Whether agents change during life."""
+        return self.mind is not None and self.mind.rule != 0
+
+    @property
+    def expresses(self) -> bool:
+        """Whether expressed values differ from the genome's."""
+        return self.layout.ploidy == 2 or any(
+            s.gene.noise > 0 or s.gene.scale != "linear" for s in self.layout.real
+        )
+
+
+def resolve(model: ScenarioModel) -> Resolved:
+    """Turn a checked scenario model into arrays.
+
+    Raises
+    ------
+    UserError
+        For what only shows when arrays are built: unreachable symbols, wrong numbers of loci,
+        unknown kinds.
+    """
+    world, parameters, world_tag = _world(model)
+    mind_tag, mind, hidden, need = _mind(model, world)
+    loci, labels = _loci(model, world, hidden, need)
+    layout = make_layout(model.genome, loci, labels, model.population.ploidy)
+    tables, cdf, lazy = None, np.ones(1), False
+    tracked = Tracked(np.zeros(0, np.int64), np.zeros(0, np.int64))
+    if world is not None:
+        assert not isinstance(model.world, LandscapeWorld)
+        policy = layout.slot("policy")
+        if policy is None or policy.bits:
+            raise UserError("the mind needs a real gene 'policy'", key="genome.policy")
+        assert mind is not None
+        mind = mind._replace(
+            policy=np.array([policy.start, policy.stop]),
+            temperature_locus=layout.locus("temperature"),
+            rate_locus=layout.locus("learning_rate"),
+        )
+        share = world.variant_frequency(world.frequency)
+        cdf = np.cumsum(share)
+        cdf[-1] = 1.0
+        tracked, track = _tracked(model, world, share)
+        tables = world_tables(world, track, model.world.step_payoff, model.world.step_reward)
+        if parameters is not None:
+            tables = tables._replace(
+                parameters=parameters,
+                following=np.zeros(0, np.int32),
+                cdf=np.zeros(0),
+                payoff=np.zeros(0),
+                reward=np.zeros(0),
+            )
+        steps = world.steps * world.episodes
+        lazy = (
+            mind_tag.numba_type.kind == "linear"
+            and mind.rule == 0
+            and world.percept_cue.shape[0] > 2 * steps
+        )
+    return Resolved(
+        model=model,
+        layout=layout,
+        world=world,
+        tables=tables,
+        world_tag=world_tag,
+        mind_tag=mind_tag,
+        mind=mind,
+        hidden=hidden,
+        lazy=lazy,
+        context_cdf=cdf,
+        tracked=tracked,
+        landscape=_landscape(model, layout),
+        selection=_selection(model),
+        mutation=_mutation(layout),
+        recombination=reproduce.CLONAL
+        if model.reproduction.kind == "clonal"
+        else {"free": reproduce.FREE, "one-point": reproduce.ONE_POINT}.get(
+            model.reproduction.recombination, reproduce.MIDPARENT
+        ),
+    )
+
+
+def _world(model: ScenarioModel) -> tuple[TabularWorld | None, F64 | None, Tag]:
+    if isinstance(model.world, LandscapeWorld):
+        return None, None, Tag("world", "landscape")
+    if isinstance(model.world, UserWorld):
+        world, parameters, tag = user_world(model)
+        return world, parameters, tag
+    return build_world(model), None, Tag("world", "tabular")
+
+
+def _mind(
+    model: ScenarioModel, world: TabularWorld | None
+) -> tuple[Tag, MindTables | None, int, int]:
+    """Return the mind's tag, tables, hidden units and number of policy loci."""
+    if world is None:
+        return Tag("mind", "none"), None, 0, 0
+    features, actions = len(world.cue_names), len(world.actions)
+    outputs = 1 if actions == 2 else actions
+    spec = model.mind
+    nothing = np.zeros(0)
+    tables = MindTables(nothing, np.zeros(2, np.int64), 1.0, -1, 0.0, -1, False, 0, 0)
+    if isinstance(spec, UserMind):
+        entry = find("mind", spec.kind, ("reflex",))
+        values = numbers(entry, spec.parameters, "mind")
+        need = int(entry.cls.loci(actions, features))  # type: ignore[attr-defined]
+        tables = tables._replace(parameters=np.array(list(values.values()), np.float64))
+        return user_tag(entry, "logits"), tables, 0, need
+    assert isinstance(spec, ReflexMind)
+    hidden = spec.hidden if spec.policy == "mlp" else 0
+    need = outputs * features
+    if hidden:
+        need = hidden * (features + 1) + outputs * (hidden + 1)
+    tables = tables._replace(
+        temperature=spec.temperature,
+        rate=spec.learning_rate,
+        greedy=spec.choice == "greedy",
+        rule={"none": 0, "reinforce": learn.REINFORCE, "cross": learn.CROSS}[spec.learning],
+        advantage={"return": 0, "centred": 1, "normalised": 2}[spec.advantage],
+    )
+    if spec.learning == "cross":
+        low, high = float(world.reward.min()), float(world.reward.max())
+        if low < 0.0 or high > 1.0:
+            raise UserError(
+                f"Cross learning needs rewards between 0 and 1; here {low:g} to {high:g}",
+                key="mind.learning",
+            )
+    return Tag("mind", spec.policy), tables, hidden, need
+
+
+def _loci(
+    model: ScenarioModel, world: TabularWorld | None, hidden: int, need: int
+) -> tuple[dict[str, int], dict[str, tuple[str, ...]]]:
+    loci: dict[str, int] = {}
+    labels: dict[str, tuple[str, ...]] = {}
+    wanted: dict[str, int] = {"policy": need} if world is not None else {}
+    if isinstance(model.world, LandscapeWorld):
+        wanted[model.world.gene] = _landscape_loci(model.world)
+    for name, gene in model.genome.items():
+        need_here = wanted.get(name, 0)
+        if gene.loci is not None and need_here > 1 and gene.loci != need_here:
+            raise UserError(
+                f"gene '{name}' has {gene.loci} loci where {need_here} are needed",
+                key=f"genome.{name}.loci",
+                allowed=f"{need_here}, or leave it out",
+            )
+        loci[name] = gene.loci or max(need_here, 1)
+        value = gene.initial.value
+        if isinstance(value, list) and len(value) != loci[name]:
+            raise UserError(
+                f"{len(value)} initial values for {loci[name]} loci",
+                key=f"genome.{name}.initial.value",
+                allowed=f"one number, or {loci[name]}",
+            )
+    if world is not None and not hidden and isinstance(model.mind, ReflexMind):
+        cues = world.cue_names
+        labels["policy"] = (
+            tuple(f"policy[{c}]" for c in cues)
+            if len(world.actions) == 2
+            else tuple(f"policy[{a},{c}]" for a in world.actions for c in cues)
+        )
+    return loci, labels
+
+
+def _landscape_loci(world: LandscapeWorld) -> int:
+    """Return how many loci a landscape's lists and peaks ask for (1 where it does not say)."""
+    lists = [v for v in (world.weights, world.optimum, world.width) if isinstance(v, list)]
+    return max([len(v) for v in lists] + [p.essential for p in world.peaks] + [1])
+
+
+def _landscape(model: ScenarioModel, layout: Layout) -> LandscapeCode | None:
+    world = model.world
+    if not isinstance(world, LandscapeWorld):
+        return None
+    slot = layout.slot(world.gene)
+    if slot is None:
+        raise UserError(f"the landscape reads a gene '{world.gene}'", key="world.gene")
+
+    def per_locus(value: float | list[float], key: str) -> F64:
+        if isinstance(value, list) and len(value) != slot.loci:
+            raise UserError(
+                f"{len(value)} values for {slot.loci} loci", key=f"world.{key}",
+                allowed=f"one number, or {slot.loci}",
+            )  # fmt: skip
+        return np.ascontiguousarray(np.broadcast_to(np.asarray(value, np.float64), (slot.loci,)))
+
+    for k, peak in enumerate(world.peaks):
+        if peak.essential > slot.loci:
+            raise UserError(
+                f"{peak.essential} essential loci, but gene '{world.gene}' has {slot.loci}",
+                key=f"world.peaks.{k}.essential",
+                allowed=f"1 to {slot.loci}",
+            )
+    if slot.bits and world.shape not in ("linear", "peaks"):
+        raise UserError(
+            f"a {world.shape} landscape needs a real gene", key="world.shape",
+            allowed="linear or peaks for bits",
+        )  # fmt: skip
+    elsewhere = world.elsewhere
+    return LandscapeCode(
+        shape={"linear": land.LINEAR, "quadratic": land.QUADRATIC}.get(world.shape, land.THRESHOLD),
+        bits=slot.bits,
+        locus=slot.start,
+        weights=per_locus(world.weights, "weights"),
+        optimum=per_locus(world.optimum, "optimum"),
+        width=per_locus(world.width, "width"),
+        height=world.height,
+        threshold=world.threshold,
+        noise=world.noise,
+        peak_height=np.array([p.height for p in world.peaks], np.float64),
+        peak_value=np.array([p.value for p in world.peaks], np.int64),
+        essential=np.array([p.essential for p in world.peaks], np.int64),
+        shoulder=np.array(
+            [elsewhere if p.shoulder is None else p.shoulder for p in world.peaks], np.float64
+        ),
+        elsewhere=elsewhere,
+    )
+
+
+def _tracked(
+    model: ScenarioModel, world: TabularWorld, share: F64
+) -> tuple[Tracked, NDArray[np.int32]]:
+    """Choose the ledger's (context, percept) pairs: those of training, in percept order."""
+    most = model.ledger.percepts
+    track = np.full(world.percept.shape, -1, np.int32)
+    pairs: list[tuple[int, int]] = []
+    for c in range(len(world.contexts)):
+        rows = np.flatnonzero((world.variant_context == c) & (share > 0))
+        live = [world.percept[v][world.terminal[v] == 0] for v in rows]
+        percepts = np.unique(np.concatenate(live)) if live else np.zeros(0, int)
+        for z in percepts[:most]:
+            for v in rows:
+                track[v][world.percept[v] == z] = len(pairs)
+            pairs.append((c, int(z)))
+    array = np.array(pairs, np.int64).reshape(-1, 2)
+    return Tracked(array[:, 0], array[:, 1]), track
+
+
+def _fitness(fitness: Fitness) -> tuple[int, float, float]:
+    if fitness.exponential is not None:
+        return select.EXPONENTIAL, fitness.exponential, 0.0
+    if fitness.proportional is not None:
+        return select.PROPORTIONAL, fitness.proportional, fitness.baseline
+    return select.NEUTRAL, 0.0, 0.0
+
+
+def _selection(model: ScenarioModel) -> SelectionCode:
+    spec = model.selection
+    summed = spec.criterion == "sum"
+    if isinstance(spec, UserScheme):
+        entry = find(
+            "selection",
+            spec.kind,
+            ("wright-fisher", "moran", "truncation", "tournament", "density", "replay"),
+        )
+        values = numbers(entry, spec.parameters, "selection")
+        return SelectionCode(
+            "user",
+            summed,
+            tag=user_tag(entry, "fitness"),
+            parameters=np.array(list(values.values()), np.float64),
+        )
+    if isinstance(spec, Truncation):
+        return SelectionCode(
+            "truncation",
+            summed,
+            fraction=spec.fraction or 0.0,
+            threshold=0.0 if spec.threshold is None else spec.threshold,
+        )
+    if spec.kind == "tournament":
+        return SelectionCode("tournament", summed, size=spec.size)
+    if spec.kind == "replay":
+        return SelectionCode("replay", summed)
+    kind, slope, baseline = _fitness(spec.fitness)
+    capacity = spec.capacity if isinstance(spec, Density) else 1.0
+    return SelectionCode(spec.kind, summed, kind, slope, baseline, capacity=capacity)
+
+
+def _mutation(layout: Layout) -> MutationCode:
+    loci = layout.real_loci
+    sd = np.zeros(loci, np.float32)
+    chance = np.ones(loci, np.float32)
+    low = np.full(loci, -np.inf, np.float32)
+    high = np.full(loci, np.inf, np.float32)
+    for slot in layout.real:
+        at = slice(slot.start, slot.stop)
+        sd[at] = slot.gene.mutation
+        chance[at] = slot.gene.mutation_rate
+        if slot.gene.bounds is not None:
+            low[at], high[at] = slot.gene.bounds
+    return MutationCode(
+        sd,
+        chance,
+        low,
+        high,
+        np.array([s.start for s in layout.bits], np.int64),
+        np.array([s.stop for s in layout.bits], np.int64),
+        np.array([s.gene.mutation for s in layout.bits], np.float64),
+    )
