@@ -1,0 +1,234 @@
+"""What a claim may measure: the grammar of a measure, and its names before anything runs.
+
+A measure is one *term* (a plain name such as ``payoff`` or ``assay.NAME``), the difference of
+two terms (``score.LEDGER - OBJ-informed``), either of these compared with a number
+(``policy[coin] > 0``: 1 in a replicate where it is true, else 0), or ``differs.MEASURE`` (1 in a
+replicate where two arms differ in any bit of it, else 0).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from evosim.errors import UserError, did_you_mean
+from evosim.scenario.model import ScenarioModel
+
+KEYS = ("arm", "replicate", "generation")
+TRAJECTORY = (
+    "agents",
+    "payoff",
+    "payoff_sd",
+    "criterion",
+    "fitness_variance",
+    "extinct",
+    "learned",
+)
+CONTEXT = ("frequency", "payoff", "episodes")
+LEDGER = (
+    "before",
+    "selection",
+    "transmission",
+    "learning",
+    "after",
+    "cumulative_selection",
+    "cumulative_transmission",
+)
+PREDICTORS = ("OBJ-omni", "OBJ-informed", "LEDGER", "FLOOR", "CEIL")
+#: Loci of a gene that have trajectory columns of their own.
+LOCI = 16
+
+_THRESHOLD = re.compile(r"^(.*\S)\s*(>=|<=|>|<)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)$")
+_ALLOWED = (
+    "a trajectory column, assay.NAME, context.NAME.COLUMN, ledger.QUANTITY.COLUMN, "
+    "score.PREDICTOR[.training]; A - B; MEASURE > NUMBER; differs.MEASURE"
+)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A measure taken apart.
+
+    Attributes
+    ----------
+    terms : tuple of str
+        One plain name, or two of which the second is subtracted.
+    threshold : (str, float) or None
+        Comparison and number that turn the value into 0 or 1.
+    differs : bool
+        Whether bits are compared between two arms.
+    """
+
+    terms: tuple[str, ...]
+    threshold: tuple[str, float] | None = None
+    differs: bool = False
+
+
+def plain(name: str) -> str:
+    """Return a term without the optional prefix ``trajectory.``."""
+    return name.strip().removeprefix("trajectory.")
+
+
+def _difference(text: str, known: Callable[[str], bool]) -> tuple[str, ...] | None:
+    pieces = text.split(" - ")
+    for i in range(1, len(pieces)):
+        left, right = plain(" - ".join(pieces[:i])), plain(" - ".join(pieces[i:]))
+        if not known(left):
+            continue
+        # "score.LEDGER - OBJ-informed": the second predictor inherits prefix and split.
+        split = ".".join(left.split(".")[2:]) if left.startswith("score.") else ""
+        for name in (right, ".".join(filter(None, ("score", right, split)))):
+            if known(name):
+                return (left, name)
+    return None
+
+
+def _terms(text: str, known: Callable[[str], bool]) -> tuple[str, ...] | None:
+    return (plain(text),) if known(plain(text)) else _difference(text, known)
+
+
+def parse_measure(text: str, names: Collection[str], key: str | None = None) -> Measured:
+    """Take a measure apart and check its terms.
+
+    Parameters
+    ----------
+    text : str
+        As written in the claim.
+    names : collection of str
+        The plain names that exist; ``*`` in a ledger name stands for any text.
+    key : str, optional
+        Dotted key for the error.
+
+    Returns
+    -------
+    Measured
+
+    Raises
+    ------
+    UserError
+        If a term is unknown, with the closest known name.
+    """
+    exact = names if isinstance(names, (set, frozenset, dict)) else frozenset(names)
+    patterns = [_pattern(name) for name in exact if name.startswith("ledger.") and "*" in name]
+
+    def known(name: str) -> bool:
+        return name in exact or any(pattern.match(name) for pattern in patterns)
+
+    rest = text.strip()
+    terms = _terms(rest, known)
+    if terms is not None:
+        return Measured(terms)
+    differs = rest.startswith("differs.")
+    rest = rest.removeprefix("differs.")
+    found = None if differs else _THRESHOLD.match(rest)
+    threshold = (found[2], float(found[3])) if found else None
+    rest = found[1] if found else rest
+    terms = _terms(rest, known) if differs or found else None
+    if terms is None:
+        hint = did_you_mean(plain(rest), sorted(exact))
+        raise UserError(f"unknown measure '{text}'", key=key, allowed=_ALLOWED, hint=hint)
+    return Measured(terms, threshold, differs)
+
+
+def _pattern(name: str) -> re.Pattern[str]:
+    return re.compile("^" + ".+".join(re.escape(part) for part in name.split("*")) + "$")
+
+
+def measure_names(
+    model: ScenarioModel,
+    gene_labels: Mapping[str, Iterable[str]] | Iterable[str],
+    predictors: Iterable[str] = PREDICTORS,
+    percepts: Iterable[str] | None = None,
+) -> list[str]:
+    """List every plain measure that a run of this scenario will have.
+
+    Parameters
+    ----------
+    model : ScenarioModel
+        The whole file.
+    gene_labels : mapping gene -> labels, or labels
+        The loci as the trajectory names them: ``policy[coin]``, or the gene's name if it has
+        one locus.
+    predictors : iterable of str
+        Predictors that are scored, if the file asks for predictions.
+    percepts : iterable of str, optional
+        Percept labels; unknown before the world is built, then ``*`` stands for them.
+
+    Returns
+    -------
+    list of str
+        Sorted. Ledger names of logits and acts may hold ``*``.
+    """
+    names = set(TRAJECTORY)
+    names.update(f"assay.{assay.name}" for assay in model.assay)
+    names.update(f"context.{context.name}.{col}" for context in model.context for col in CONTEXT)
+    quantities = set(model.ledger.indices)
+    for label in _labels(gene_labels):
+        names.update((label, label if label.endswith(".mean") else f"{label}.sd"))
+        quantities.add(label)
+    quantities.update(_percept_quantities(model, percepts))
+    names.update(f"ledger.{quantity}.{column}" for quantity in quantities for column in LEDGER)
+    if model.predict is not None:
+        for predictor in predictors:
+            names.update(f"score.{predictor}{part}" for part in ("", ".training", ".skill"))
+    return sorted(names)
+
+
+def _labels(gene_labels: Mapping[str, Iterable[str]] | Iterable[str]) -> list[str]:
+    if not isinstance(gene_labels, Mapping):
+        return list(gene_labels)
+    labels = []
+    for gene, given in gene_labels.items():
+        loci = list(given)
+        labels += loci[:LOCI]
+        if len(loci) > LOCI:
+            labels.append(f"{gene}.mean")
+    return labels
+
+
+def _percept_quantities(model: ScenarioModel, percepts: Iterable[str] | None) -> list[str]:
+    if model.world.kind == "landscape":
+        return []
+    actions = getattr(model.world, "actions", None) or ["*"]
+    contexts = [context.name for context in model.context] or ["*"]
+    seen = ["*"] if percepts is None else list(percepts)
+    logits = [f"logit:{p}:{a}" for p in seen for a in actions]
+    return logits + [f"act:{c}:{p}:{a}" for c in contexts for p in seen for a in actions]
+
+
+def within_unit(measured: Measured, model: ScenarioModel | None = None) -> bool:
+    """Tell whether a measure can only lie between 0 and 1, as far as is known.
+
+    An exact interval of 0/1 values bounds the mean of such a measure; for any other measure
+    fifty values of exactly 0 say nothing about its mean.
+
+    Parameters
+    ----------
+    measured : Measured
+        The measure.
+    model : ScenarioModel, optional
+        Tells genes of bits from real ones, and probabilities from payoffs in assays; without
+        it these count as lying between 0 and 1.
+
+    Returns
+    -------
+    bool
+    """
+    if measured.differs or measured.threshold is not None:
+        return True
+    return len(measured.terms) == 1 and _unit_term(measured.terms[0], model)
+
+
+def _unit_term(term: str, model: ScenarioModel | None) -> bool:
+    first, _, rest = term.partition(".")
+    if first in ("ledger", "score", "context"):
+        act = first == "ledger" and rest.startswith("act:")
+        return term.endswith(".frequency") or (act and term.endswith((".before", ".after")))
+    if first == "assay":
+        found = [a.measure for a in model.assay if a.name == rest] if model else []
+        return not found or not (found[0].payoff or found[0].goal)
+    if term in TRAJECTORY:
+        return term == "extinct"
+    gene = model.genome.get(re.split(r"[.\[]", term)[0]) if model else None
+    return rest != "sd" and (gene is None or gene.kind == "bits")
