@@ -1,0 +1,197 @@
+"""Which measures a run has, what they are called on an axis, and between which bounds they lie.
+
+A measure is named as in a scenario's claims: a trajectory column, or ``assay.NAME``,
+``context.NAME.COLUMN``, ``ledger.QUANTITY.COLUMN``, ``score.PREDICTOR``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from evosim.plots.bands import floats
+
+if TYPE_CHECKING:
+    from evosim.scenario.model import ScenarioModel
+    from evosim.scenario.study_parts import Assay
+
+UNIT = (0.0, 1.0)
+
+_FIXED = {
+    "agents": ("number of agents", "agents"),
+    "payoff": ("payoff", "mean payoff per episode"),
+    "payoff_sd": ("spread of payoff", "sd of payoff over agents"),
+    "criterion": ("criterion", "mean criterion"),
+    "fitness_variance": ("opportunity for selection", "variance of relative fitness"),
+    "learned": ("learning within life", "mean |policy at death - at birth|"),
+}
+_KEYS = ("arm", "replicate", "generation", "extinct")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One measure of a run over time.
+
+    Parameters
+    ----------
+    key : str
+        The measure's name in claims.
+    title, label : str
+        Panel title, and y axis label with the unit.
+    data : DataFrame
+        Columns arm, replicate, generation, value; rows without a value are left out.
+    bounds : (float, float) or None
+        Range of the measure by definition, None if it has none.
+    """
+
+    key: str
+    title: str
+    label: str
+    data: pd.DataFrame
+    bounds: tuple[float, float] | None = None
+
+
+def assay_axis(assay: Assay | None) -> tuple[str, tuple[float, float] | None]:
+    """Return the y axis label of an assay and the bounds of its value."""
+    if assay is None:
+        return "value", None
+    measure = assay.measure
+    if measure.first_action:
+        return f"P({measure.first_action}) at the start", UNIT
+    if measure.action:
+        return f"P({measure.action}) at {measure.state or measure.symbol}", UNIT
+    if measure.reach:
+        return f"share of episodes reaching {measure.reach}", UNIT
+    return ("mean goal" if measure.goal else "mean payoff") + " per episode", None
+
+
+def find_assay(model: ScenarioModel, name: str) -> Assay | None:
+    """Return the assay of that name, or None."""
+    return next((assay for assay in model.assay if assay.name == name), None)
+
+
+def trajectory_measure(
+    trajectory: pd.DataFrame, column: str, model: ScenarioModel
+) -> Measured | None:
+    """Return a trajectory column as a measure, or None where it is absent or always missing."""
+    if column not in trajectory.columns or column in _KEYS:
+        return None
+    data = trajectory[["arm", "replicate", "generation", column]]
+    data = data[data[column].notna()].rename(columns={column: "value"})
+    if data.empty:
+        return None
+    if column.startswith("assay."):
+        name = column.removeprefix("assay.")
+        label, bounds = assay_axis(find_assay(model, name))
+        return Measured(column, name, label, data, bounds)
+    if column in _FIXED:
+        return Measured(column, *_FIXED[column], data)
+    gene = model.genome.get(gene_of(column, model.genome) or "")
+    if gene is not None and gene.kind == "bits":
+        return Measured(column, column, "frequency of 1", data, UNIT)
+    return Measured(column, column, "mean over agents", data)
+
+
+def measured(
+    key: str,
+    *,
+    model: ScenarioModel,
+    trajectory: pd.DataFrame,
+    contexts: pd.DataFrame | None = None,
+) -> Measured | None:
+    """Return the measure of that name if it can be drawn over time, else None.
+
+    Ledger and score measures are drawn in figures of their own and give None here.
+    """
+    found = trajectory_measure(trajectory, key, model)
+    if found is not None or contexts is None or not key.startswith("context."):
+        return found
+    name, _, column = key.removeprefix("context.").rpartition(".")
+    if not name or column not in contexts.columns or contexts.empty:
+        return None
+    data = contexts.loc[
+        (contexts["context"] == name).to_numpy(), ["arm", "replicate", "generation", column]
+    ]
+    data = data[data[column].notna()].rename(columns={column: "value"})
+    if data.empty:
+        return None
+    bounds = UNIT if column == "frequency" else None
+    label = _FIXED[column][1] if column in _FIXED else column
+    return Measured(key, f"{column} in '{name}'", label, data, bounds)
+
+
+def gene_of(column: str, genes: Iterable[str]) -> str | None:
+    """Return the gene whose mean a trajectory column holds, or None (e.g. for an sd)."""
+    if column.endswith(".sd"):
+        return None
+    for gene in genes:
+        rest = column.removeprefix(gene)
+        if column.startswith(gene) and (rest in ("", ".mean") or rest[0] == "["):
+            return gene
+    return None
+
+
+def main_measures(
+    model: ScenarioModel,
+    trajectory: pd.DataFrame,
+    contexts: pd.DataFrame | None = None,
+    *,
+    most: int = 6,
+) -> list[Measured]:
+    """Return the measures worth a panel: payoff, effect and claims first, then moving genes."""
+    keys = ["payoff"]
+    if model.effect is not None:
+        keys.append(model.effect.measure)
+    keys += [claim.measure for claim in model.claim]
+    keys += _telling(trajectory)
+    keys += _moving_loci(model, trajectory)
+    chosen: list[Measured] = []
+    for key in dict.fromkeys(keys):
+        found = measured(key, model=model, trajectory=trajectory, contexts=contexts)
+        if found is not None and len(chosen) < most:
+            chosen.append(found)
+    return chosen
+
+
+def _telling(trajectory: pd.DataFrame) -> list[str]:
+    """Return population size and learning where they say anything."""
+    keys = []
+    agents = trajectory.get("agents")
+    if agents is not None and agents.min() < agents.max():
+        keys.append("agents")
+    if (
+        "learned" in trajectory.columns
+        and np.nanmax(floats(trajectory["learned"]), initial=0.0) > 0
+    ):
+        keys.append("learned")
+    return keys
+
+
+def _moving_loci(model: ScenarioModel, trajectory: pd.DataFrame) -> list[str]:
+    """Return gene columns, the most moved locus of every gene first, neutral markers last."""
+    by_gene: dict[str, list[str]] = {}
+    for column in trajectory.columns:
+        gene = gene_of(column, model.genome)
+        if gene is not None:
+            by_gene.setdefault(gene, []).append(column)
+    ranked = {}
+    for gene, columns in by_gene.items():
+        mean = [c for c in columns if c == f"{gene}.mean"]
+        loci = [c for c in columns if c not in mean]
+        means = trajectory.groupby(["arm", "generation"], observed=True)[loci].mean()
+        moved = {c: float(np.ptp(v)) if (v := _present(means[c])).size else 0.0 for c in loci}
+        ranked[gene] = mean + sorted(loci, key=lambda c: -moved[c])
+    genes = sorted(ranked, key=lambda g: g == "neutral")
+    rounds = max((len(c) for c in ranked.values()), default=0)
+    real = [g for g in genes if g != "neutral"]
+    order = [ranked[g][i] for i in range(rounds) for g in real if i < len(ranked[g])]
+    return order + ranked.get("neutral", [])[:1]
+
+
+def _present(column: pd.Series[float]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    values = floats(column)
+    return values[np.isfinite(values)]
