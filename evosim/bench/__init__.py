@@ -1,0 +1,1 @@
+"""Side-by-side measurement of evosim against other programs on one workload."""

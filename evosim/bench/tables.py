@@ -1,0 +1,147 @@
+"""The tables of ``make bench``."""
+
+from __future__ import annotations
+
+from statistics import median
+
+from rich.console import Console
+from rich.table import Table
+
+from evosim.bench.harness import Report, against, ratios, speeds
+from evosim.bench.programs import BEST_JAX, BEST_JAX_OF, ENGINE, Program
+
+GROWTH = 0.2
+SMALL = 0.8
+MEMORY_GIB = 1.0
+
+
+def show(report: Report, console: Console) -> None:
+    """Print what was measured.
+
+    Parameters
+    ----------
+    report : Report
+        What was measured.
+    console : rich.console.Console
+        Where to print.
+    """
+    console.print(peer_table(report))
+    titles = {peer.name: peer.title for peer in report.peers}
+    for name, note in report.notes.items():
+        console.print(f"{titles[name]}: {note}", markup=False)
+    console.print(own_table(report))
+
+
+def peer_table(report: Report) -> Table:
+    """Build the table of speeds and ratios, one row per program.
+
+    Parameters
+    ----------
+    report : Report
+        What was measured.
+
+    Returns
+    -------
+    rich.table.Table
+        A cell holds the median of millions of agent-steps per second, and evosim's ratio.
+    """
+    table = Table(
+        title=f"The forager: M agent-steps/s, and evosim's speed as a multiple "
+        f"(medians of {report.plan.rounds} interleaved rounds)"
+    )
+    table.add_column("program")
+    for agents in report.plan.sizes:
+        table.add_column(f"N = {agents:,}", justify="right")
+    for heading in ("target", "stretch"):
+        table.add_column(heading, justify="right")
+    table.add_column("reached")
+    for program in (ENGINE, *_rows(report)):
+        found = {} if program is ENGINE else against(report, program.name)
+        cells = [_cell(speeds(report, program.name, n), found.get(n)) for n in report.plan.sizes]
+        table.add_row(
+            program.title,
+            *cells,
+            _times(program.target),
+            _times(program.stretch),
+            _reached(program, list(found.values())),
+        )
+    return table
+
+
+def _rows(report: Report) -> list[Program]:
+    """Return the timed peers; the best of JAX and evosax stands after both."""
+    timed = [peer for peer in report.peers if any(report.rates.get(peer.name, {}).values())]
+    of = [i for i, peer in enumerate(timed) if peer.name in BEST_JAX_OF]
+    if of:
+        timed.insert(of[-1] + 1, BEST_JAX)
+    return timed
+
+
+def _cell(rates: list[float], ratio: float | None) -> str:
+    speed = f"{median(rates) / 1e6:.3g}" if rates else ""
+    return f"{speed}  {_times(ratio)}".strip() if ratio is not None else speed or "-"
+
+
+def _times(ratio: float | None) -> str:
+    if ratio is None:
+        return ""
+    return f"{ratio:,.0f}x" if ratio >= 10 else f"{ratio:.2g}x"
+
+
+def _reached(program: Program, found: list[float]) -> str:
+    """Say what the smallest ratio reaches."""
+    if program.target is None or program.stretch is None or not found:
+        return ""
+    if min(found) >= program.stretch:
+        return "stretch"
+    return "target" if min(found) >= program.target else "no"
+
+
+def own_table(report: Report) -> Table:
+    """Build the table of what evosim is asked alone: growth, small populations, memory.
+
+    Parameters
+    ----------
+    report : Report
+        What was measured.
+
+    Returns
+    -------
+    rich.table.Table
+        One row per measure.
+    """
+    table = Table(title="evosim alone")
+    table.add_column("measure")
+    for heading in ("measured", "target"):
+        table.add_column(heading, justify="right")
+    table.add_column("reached")
+    first, *rest = report.plan.growth
+    for agents in rest:
+        time = ratios(report.growth[first], report.growth[agents])
+        table.add_row(
+            f"time per agent-step at N = {agents:,}, N = {first:,} being 1",
+            f"{time:.2f}",
+            f"{1 - GROWTH:.1f} to {1 + GROWTH:.1f}",
+            _yes(abs(time - 1) <= GROWTH),
+        )
+    agents, replicates = report.plan.small
+    share = ratios(report.small, report.large)
+    table.add_row(
+        f"speed of {replicates:,} replicates of {agents:,}, one population of "
+        f"{agents * replicates:,} being 1",
+        f"{share:.2f}",
+        f"at least {SMALL}",
+        _yes(share >= SMALL),
+    )
+    gib = report.peak_bytes / 2**30
+    table.add_row(
+        f"peak memory at N = {report.plan.memory:,}",
+        f"{gib:.2f} GiB",
+        f"below {MEMORY_GIB:.0f} GiB",
+        _yes(gib < MEMORY_GIB),
+    )
+    return table
+
+
+def _yes(reached: bool) -> str:
+    return "yes" if reached else "no"
