@@ -156,7 +156,7 @@ def claims(draw: st.DrawFn) -> Claim | None:
 
 
 @settings(
-    max_examples=250,
+    max_examples=120,
     deadline=None,
     derandomize=True,
     database=None,
@@ -178,6 +178,6 @@ def test_any_claim_on_any_table(run: Any, made: Claim | None, generations: int |
             assert found.note
         else:
             assert found.more_replicates > 0
-    frame = judge_all([made, made], run, ARMS, generations)
+    frame = judge_all([made], run, ARMS, generations)
     assert tuple(frame.columns) == COLUMNS
-    assert strict_failures(frame) in (0, 2)
+    assert strict_failures(frame) == ((frame["verdict"][0] == "fails") and not made.refuted)

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from claims_case import trajectory
 
-from evosim.claims.measures import available_measures, measure_frame
+from evosim.claims.indexed import available_measures, index_tables
+from evosim.claims.measures import measure_frame
 from evosim.claims.names import Measured, measure_names, parse_measure, within_unit
 from evosim.errors import UserError
 from evosim.scenario.model import ScenarioModel
@@ -99,6 +100,14 @@ def test_available_measures_can_all_be_read() -> None:
     assert available_measures(SimpleNamespace()) == []
 
 
+def test_ledger_rows_are_found_in_any_order_and_with_missing_texts() -> None:
+    found = tables()
+    found.ledger = found.ledger.replace("", None).sample(frac=1.0, random_state=3)
+    for i, address in ((0, "policy[coin]"), (2, "logit:coin=0.5:go"), (4, "sits")):
+        frame = measure_frame(index_tables(found), f"ledger.{address}.selection")
+        assert list(frame["value"]) == [i, 10 + i]
+
+
 @pytest.mark.parametrize(
     ("wrong", "right"),
     [
@@ -181,14 +190,15 @@ MODEL = ScenarioModel.model_validate(
 def test_measure_names_of_a_scenario() -> None:
     labels = {
         "policy": ["policy[coin]", "policy[bias]"],
-        "neutral": [f"neutral[{i}]" for i in range(20)],
+        "trait": ["trait[0]", "trait[15]"],
+        "neutral": [f"neutral[{i}]" for i in range(65)],
     }
     names = measure_names(MODEL, labels)
     known = [
         "payoff",
         "policy[coin]",
         "policy[bias].sd",
-        "neutral[15]",
+        "trait[15]",
         "neutral.mean",
         "assay.sits",
         "context.left.episodes",
@@ -202,7 +212,7 @@ def test_measure_names_of_a_scenario() -> None:
     for measure in known:
         parse_measure(measure, names)
     unknown = [
-        "neutral[16]",
+        "neutral[0]",
         "ledger.logit:coin=1:jump.selection",
         "ledger.act:right:coin=1:go.selection",
         "ledger.earns.selection",

@@ -12,14 +12,15 @@ from evosim.claims.check import check_claim
 from evosim.claims.names import measure_names
 
 if TYPE_CHECKING:
+    from evosim.claims.indexed import available_measures
     from evosim.claims.judge import ClaimResult, judge_all, strict_failures
-    from evosim.claims.measures import available_measures, measure_frame
+    from evosim.claims.measures import measure_frame
 
 _LATER = {
     "ClaimResult": "judge",
     "judge_all": "judge",
     "strict_failures": "judge",
-    "available_measures": "measures",
+    "available_measures": "indexed",
     "measure_frame": "measures",
 }
 

@@ -19,7 +19,7 @@ from evosim.claims import estimates, grids, verdicts
 from evosim.claims.arms import Cell, grid_line, over_grid, partner, single_cell
 from evosim.claims.check import check_shape
 from evosim.claims.estimates import Array, Estimate
-from evosim.claims.measures import available_measures
+from evosim.claims.indexed import index_tables
 from evosim.claims.names import Measured, parse_measure, within_unit
 from evosim.claims.regions import Region, region_of, region_text
 from evosim.claims.samples import Sample, draw_differing, draw_sample
@@ -118,6 +118,7 @@ def judge_all(
     DataFrame
         One row per claim with the fields of `ClaimResult` as columns.
     """
+    tables = index_tables(tables)
     results = []
     for index, claim in enumerate(claims):
         try:
@@ -174,7 +175,8 @@ def judge(
         If the measure is unknown or parts of the claim do not go together.
     """
     key = f"claim.{index}"
-    measured = parse_measure(claim.measure, available_measures(tables), f"{key}.measure")
+    tables = index_tables(tables)
+    measured = parse_measure(claim.measure, tables.names, f"{key}.measure")
     check_shape(claim, measured, key)
     blank = _undecided(claim, cells, index, systems, "")
     try:

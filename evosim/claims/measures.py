@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from evosim.claims.names import CONTEXT, KEYS, LEDGER, Measured, parse_measure
+from evosim.claims.indexed import Indexed, index_tables
+from evosim.claims.names import Measured, parse_measure
 from evosim.claims.reading import Array, Record, read, window
 from evosim.errors import UserError
 from evosim.scenario.study_parts import At
@@ -24,98 +25,33 @@ _COMPARE = {">": operator.gt, "<": operator.lt, ">=": operator.ge, "<=": operato
 _SPLITS = {"": ("novel", "score"), "training": ("training", "score"), "skill": ("novel", "skill")}
 
 
-def table(tables: Any, name: str) -> pd.DataFrame:
-    """Return a table of the run, empty if the run has none of that name."""
-    found = getattr(tables, name, None)
-    return found if isinstance(found, pd.DataFrame) else pd.DataFrame()
-
-
-def ledger_quantities(ledger: pd.DataFrame) -> pd.Series[Any]:
-    """Name each ledger row's quantity as claims do.
-
-    Parameters
-    ----------
-    ledger : DataFrame
-        Columns kind, quantity, context, percept, action.
-
-    Returns
-    -------
-    Series of str
-        ``QUANTITY`` for genes and indices of the whole population, ``logit:PERCEPT:ACTION``,
-        ``act:CONTEXT:PERCEPT:ACTION``; empty for rows that claims do not address.
-    """
-    part = {c: ledger[c].fillna("").astype(str) for c in ("context", "percept", "action")}
-    kind, whole = ledger["kind"].astype(str), part["context"] == ""
-    plain = ledger["quantity"].astype(str).where(kind.isin(["gene", "index"]) & whole, "")
-    logit = "logit:" + part["percept"] + ":" + part["action"]
-    act = "act:" + part["context"] + ":" + part["percept"] + ":" + part["action"]
-    return plain.mask((kind == "logit") & whole, logit).mask(kind == "act", act)
-
-
-def available_measures(tables: Any) -> list[str]:
-    """List every plain measure that the tables of a run hold.
-
-    Parameters
-    ----------
-    tables : object
-        With DataFrames `trajectory`, `contexts`, `assays`, `ledger`, `scores` as attributes.
-
-    Returns
-    -------
-    list of str
-        Sorted.
-    """
-    names = {str(column) for column in table(tables, "trajectory").columns} - set(KEYS)
-    assays, contexts = table(tables, "assays"), table(tables, "contexts")
-    ledger, scores = table(tables, "ledger"), table(tables, "scores")
-    if "assay" in assays:
-        names.update(f"assay.{name}" for name in assays["assay"].unique())
-    if "context" in contexts:
-        columns = [c for c in CONTEXT if c in contexts]
-        names.update(f"context.{n}.{c}" for n in contexts["context"].unique() for c in columns)
-    if "kind" in ledger:
-        quantities = set(ledger_quantities(ledger.drop_duplicates(_LEDGER_KEYS))) - {""}
-        names.update(f"ledger.{q}.{c}" for q in quantities for c in LEDGER if c in ledger)
-    if "predictor" in scores:
-        parts = ["", ".training", *([".skill"] if "skill" in scores else [])]
-        names.update(f"score.{p}{part}" for p in scores["predictor"].unique() for part in parts)
-    return sorted(names)
-
-
-_LEDGER_KEYS = ["kind", "quantity", "context", "percept", "action"]
-
-
-def _term_rows(tables: Any, term: str) -> tuple[pd.DataFrame, str]:
+def _term_rows(tables: Indexed, term: str) -> tuple[pd.DataFrame, str]:
     """Return the rows and the column that hold one plain measure."""
-    trajectory = table(tables, "trajectory")
-    if term in trajectory.columns:
-        return trajectory, term
+    if term in tables.trajectory.columns:
+        return tables.trajectory, term
     source, _, rest = term.partition(".")
     if source == "assay":
-        assays = table(tables, "assays")
-        return assays[assays["assay"] == rest], "value"
+        return tables.assays[tables.assays["assay"] == rest], "value"
     if source == "score":
         # Predictor names hold no dots.
         predictor, _, part = rest.partition(".")
         split, column = _SPLITS[part]
-        scores = table(tables, "scores")
+        scores = tables.scores
         return scores[(scores["predictor"] == predictor) & (scores["split"] == split)], column
     quantity, _, column = rest.rpartition(".")
     if source == "ledger":
-        ledger = table(tables, "ledger")
-        return ledger[ledger_quantities(ledger) == quantity], column
-    contexts = table(tables, "contexts")
-    return contexts[contexts["context"] == quantity], column
+        return tables.ledger[tables.ledger["address"] == quantity], column
+    return tables.contexts[tables.contexts["context"] == quantity], column
 
 
 def read_record(
-    tables: Any, terms: tuple[str, ...], arm: str, generations: int | None = None
+    tables: Indexed, terms: tuple[str, ...], arm: str, generations: int | None = None
 ) -> Record:
     """Read one measure of one arm.
 
     Parameters
     ----------
-    tables : object
+    tables : Indexed
         The tables of a run.
     terms : tuple of str
         One plain measure, or two whose difference is wanted.
@@ -134,7 +70,7 @@ def read_record(
     UserError
         If the tables hold more than one value per replicate and generation.
     """
-    trajectory = table(tables, "trajectory")
+    trajectory = tables.trajectory
     rows = trajectory[trajectory["arm"] == arm] if "arm" in trajectory else trajectory
     grids = [_grid(tables, term, arm, rows) for term in terms]
     grid = grids[0] if len(grids) == 1 else grids[0] - grids[1]
@@ -169,7 +105,7 @@ def _end(trajectory: pd.DataFrame, generations: int | None) -> int:
     return int(trajectory["generation"].max())
 
 
-def _grid(tables: Any, term: str, arm: str, rows: pd.DataFrame) -> pd.DataFrame:
+def _grid(tables: Indexed, term: str, arm: str, rows: pd.DataFrame) -> pd.DataFrame:
     found, column = _term_rows(tables, term)
     found = found[found["arm"] == arm]
     if found.duplicated(["replicate", "generation"]).any():
@@ -205,7 +141,7 @@ def measure_frame(
     Parameters
     ----------
     tables : object
-        With DataFrames `trajectory`, `contexts`, `assays`, `ledger`, `scores` as attributes.
+        As `index_tables`.
     measure : str or Measured
         As in a claim; ``differs.`` needs two arms, see `differing`.
     at : At, optional
@@ -232,10 +168,9 @@ def measure_frame(
     UserError
         If the measure is unknown, with the closest known name.
     """
-    measured = measure
-    if isinstance(measured, str):
-        measured = parse_measure(measured, available_measures(tables))
-    trajectory = table(tables, "trajectory")
+    tables = index_tables(tables)
+    trajectory = tables.trajectory
+    measured = parse_measure(measure, tables.names) if isinstance(measure, str) else measure
     if arms is None:
         arms = list(trajectory["arm"].unique()) if "arm" in trajectory else []
     frames = []
@@ -290,6 +225,7 @@ def differing(
         As `measure_frame`, under the first label: value 1 where they differ, else 0.
     """
     grids = []
+    tables = index_tables(tables)
     for arm in arms:
         record = read_record(tables, measured.terms, arm, generations)
         columns = window(record, at)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from evosim.errors import UserError, did_you_mean
+from evosim.layout import REPORTED_LOCI
 from evosim.scenario.model import ScenarioModel
 
 KEYS = ("arm", "replicate", "generation")
@@ -36,8 +37,6 @@ LEDGER = (
     "cumulative_transmission",
 )
 PREDICTORS = ("OBJ-omni", "OBJ-informed", "LEDGER", "FLOOR", "CEIL")
-#: Loci of a gene that have trajectory columns of their own.
-LOCI = 16
 
 _THRESHOLD = re.compile(r"^(.*\S)\s*(>=|<=|>|<)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)$")
 _ALLOWED = (
@@ -178,12 +177,10 @@ def measure_names(
 def _labels(gene_labels: Mapping[str, Iterable[str]] | Iterable[str]) -> list[str]:
     if not isinstance(gene_labels, Mapping):
         return list(gene_labels)
-    labels = []
+    labels: list[str] = []
     for gene, given in gene_labels.items():
         loci = list(given)
-        labels += loci[:LOCI]
-        if len(loci) > LOCI:
-            labels.append(f"{gene}.mean")
+        labels += loci if len(loci) <= REPORTED_LOCI else [f"{gene}.mean"]
     return labels
 
 
