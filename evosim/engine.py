@@ -30,6 +30,8 @@ class Lives:
 
     Attributes
     ----------
+    count : (R,) int64
+        Agents that lived.
     genes : (R, N, L) float32
         Expressed values at birth.
     payoff, criterion, fitness : (R, N) float64
@@ -42,6 +44,7 @@ class Lives:
         Learned state at birth and at death; last axis 0 without learning.
     """
 
+    count: NDArray[np.int64]
     genes: NDArray[np.float32]
     payoff: F64
     criterion: F64
@@ -72,6 +75,8 @@ class Engine:
         Called with (generation, Pedigree) after selection.
     observer : callable, optional
         Stage 5: called with (engine, lives); must change nothing.
+    closed : callable, optional
+        Called with (engine, lives, pedigree) after the ledger closed a generation; likewise.
     """
 
     resolved: Resolved
@@ -81,6 +86,7 @@ class Engine:
     replayed: Callable[[int], Pedigree] | None = None
     keep_pedigree: Callable[[int, Pedigree], None] | None = None
     observer: Callable[[Engine, Lives], None] | None = None
+    closed: Callable[[Engine, Lives, Pedigree], None] | None = None
     generation: int = 0
     extinct: dict[int, int] = field(default_factory=dict)
 
@@ -124,6 +130,8 @@ class Engine:
         pedigree = self.selection(lives)
         self.reproduction(pedigree)
         self.close(lives, pedigree)
+        if self.closed is not None:
+            self.closed(self, lives, pedigree)
         return lives
 
     def birth(self) -> NDArray[np.float32]:
@@ -140,6 +148,7 @@ class Engine:
         payoff = np.zeros((replicates, agents))
         nothing = np.zeros((replicates, agents, 0))
         lives = Lives(
+            population.count,
             genes, payoff, payoff, np.empty_like(payoff), np.zeros((replicates, agents, 0), np.uint16),
             np.zeros((replicates, 1)), np.zeros((replicates, 1)), nothing, nothing,
         )  # fmt: skip

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from evosim.scenario.biology import Gene
 
 #: Genes with more loci are reported by their mean only.
-REPORTED_LOCI = 64
+REPORTED_LOCI = 16
 
 
 @dataclass(frozen=True)

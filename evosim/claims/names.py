@@ -22,7 +22,7 @@ TRAJECTORY = (
     "payoff",
     "payoff_sd",
     "criterion",
-    "fitness_variance",
+    "offspring_variance",
     "extinct",
     "learned",
 )

@@ -6,9 +6,10 @@ A measure is named as in a scenario's claims: a trajectory column, or ``assay.NA
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -20,13 +21,15 @@ if TYPE_CHECKING:
     from evosim.scenario.study_parts import Assay
 
 UNIT = (0.0, 1.0)
+#: How the names of genes begin that nothing reads.
+NEUTRAL = ("neutral", "marker")
 
 _FIXED = {
     "agents": ("number of agents", "agents"),
     "payoff": ("payoff", "mean payoff per episode"),
     "payoff_sd": ("spread of payoff", "sd of payoff over agents"),
     "criterion": ("criterion", "mean criterion"),
-    "fitness_variance": ("opportunity for selection", "variance of relative fitness"),
+    "offspring_variance": ("opportunity for selection", "variance of relative offspring numbers"),
     "learned": ("learning within life", "mean |policy at death - at birth|"),
 }
 _KEYS = ("arm", "replicate", "generation", "extinct")
@@ -157,41 +160,41 @@ def main_measures(
     return chosen
 
 
+def is_marker(name: str) -> bool:
+    """Return whether a gene, or a locus of it, is a neutral marker: nothing reads it."""
+    return name.startswith(NEUTRAL)
+
+
 def _telling(trajectory: pd.DataFrame) -> list[str]:
     """Return population size and learning where they say anything."""
-    keys = []
-    agents = trajectory.get("agents")
-    if agents is not None and agents.min() < agents.max():
-        keys.append("agents")
-    if (
-        "learned" in trajectory.columns
-        and np.nanmax(floats(trajectory["learned"]), initial=0.0) > 0
-    ):
-        keys.append("learned")
-    return keys
+    moving = {
+        name: _range(trajectory[name]) for name in ("agents", "learned") if name in trajectory
+    }
+    return [name for name, distance in moving.items() if distance > 0]
 
 
 def _moving_loci(model: ScenarioModel, trajectory: pd.DataFrame) -> list[str]:
-    """Return gene columns, the most moved locus of every gene first, neutral markers last."""
+    """Return gene columns, the most moved locus of every gene first, then one neutral marker."""
     by_gene: dict[str, list[str]] = {}
     for column in trajectory.columns:
         gene = gene_of(column, model.genome)
         if gene is not None:
             by_gene.setdefault(gene, []).append(column)
-    ranked = {}
-    for gene, columns in by_gene.items():
-        mean = [c for c in columns if c == f"{gene}.mean"]
-        loci = [c for c in columns if c not in mean]
-        means = trajectory.groupby(["arm", "generation"], observed=True)[loci].mean()
-        moved = {c: float(np.ptp(v)) if (v := _present(means[c])).size else 0.0 for c in loci}
-        ranked[gene] = mean + sorted(loci, key=lambda c: -moved[c])
-    genes = sorted(ranked, key=lambda g: g == "neutral")
-    rounds = max((len(c) for c in ranked.values()), default=0)
-    real = [g for g in genes if g != "neutral"]
-    order = [ranked[g][i] for i in range(rounds) for g in real if i < len(ranked[g])]
-    return order + ranked.get("neutral", [])[:1]
+    ranked = {gene: _by_movement(gene, by_gene[gene], trajectory) for gene in by_gene}
+    real = [columns for gene, columns in ranked.items() if not is_marker(gene)]
+    markers = [columns[0] for gene, columns in ranked.items() if is_marker(gene)]
+    turns = [column for turn in zip_longest(*real) for column in turn if column is not None]
+    return turns + markers[:1]
 
 
-def _present(column: pd.Series[float]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _by_movement(gene: str, columns: Sequence[str], trajectory: pd.DataFrame) -> list[str]:
+    """Return a gene's columns, its mean over loci first, then by how far the arms' means moved."""
+    means = trajectory.groupby(["arm", "generation"], observed=True)[list(columns)].mean()
+    return sorted(columns, key=lambda c: (c != f"{gene}.mean", -_range(means[c])))
+
+
+def _range(column: pd.Series[Any]) -> float:
+    """Return the distance between the extremes of a column, 0 without values."""
     values = floats(column)
-    return values[np.isfinite(values)]
+    values = values[np.isfinite(values)]
+    return float(np.ptp(values)) if values.size else 0.0

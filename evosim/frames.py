@@ -1,0 +1,80 @@
+"""From recorded arrays to tidy tables: rows by arm, replicate, generation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from evosim.recorder import Recorder
+
+KEYS = ("arm", "replicate", "generation")
+
+#: Columns of the tables that exist even when they are empty.
+COLUMNS = {
+    "trajectory": (*KEYS, "agents", "extinct", "payoff"),
+    "contexts": (*KEYS, "context", "frequency", "payoff", "episodes"),
+    "assays": (*KEYS, "assay", "context", "when", "value", "sd", "low", "high"),
+    "ledger": (
+        *KEYS, "kind", "quantity", "context", "percept", "action", "before", "selection",
+        "transmission", "learning", "after", "cumulative_selection", "cumulative_transmission",
+    ),
+    "predictions": (
+        *KEYS, "assay", "context", "percept", "predictor", "action", "probability",
+    ),
+    "scores": (*KEYS, "split", "predictor", "score", "skill"),
+}  # fmt: skip
+
+
+def tables_of(recorders: list[Recorder]) -> dict[str, pd.DataFrame]:
+    """Return the six tables of a run, cells in the order given."""
+    out = {}
+    for name, columns in COLUMNS.items():
+        parts = [_table(recorder, name) for recorder in recorders if recorder.rows[name]]
+        frame = (
+            pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(columns))
+        )
+        ordered = [c for c in columns if c in frame] + [c for c in frame if c not in columns]
+        out[name] = _typed(frame[ordered])
+    return out
+
+
+def _table(recorder: Recorder, name: str) -> pd.DataFrame:
+    parts = [_block(recorder, row) for row in recorder.rows[name]]
+    frame = pd.concat(parts, ignore_index=True)
+    frame.insert(0, "arm", recorder.label)
+    order = np.lexsort((frame["generation"].to_numpy(), frame["replicate"].to_numpy()))
+    return frame.iloc[order].reset_index(drop=True)
+
+
+def _block(recorder: Recorder, row: dict[str, Any]) -> pd.DataFrame:
+    """Return one recorded block: (R,) or (R, Q) arrays, labels (Q,), or single values."""
+    replicates = recorder.replicates.size
+    inner = 1
+    for value in row.values():
+        if isinstance(value, np.ndarray) and value.ndim == 2:
+            inner = value.shape[1]
+    columns: dict[str, Any] = {"replicate": np.repeat(recorder.replicates, inner)}
+    for name, value in row.items():
+        if isinstance(value, np.ndarray) and value.ndim == 2:
+            columns[name] = np.ascontiguousarray(value).ravel()
+        elif isinstance(value, list) or (isinstance(value, np.ndarray) and value.dtype == object):
+            columns[name] = np.tile(np.array(value, dtype=object), replicates)
+        elif isinstance(value, np.ndarray):
+            columns[name] = np.repeat(value, inner)
+        else:
+            columns[name] = value
+    return pd.DataFrame(columns)
+
+
+def _typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Give missing numbers a name: a float column with NaN becomes nullable."""
+    changes: dict[Any, str] = {}
+    for name in frame.columns:
+        column = frame[name]
+        if column.dtype == object:
+            changes[name] = "str"
+        elif column.dtype == np.float64 and column.isna().any():
+            changes[name] = "Float64"
+    return frame.astype(changes)

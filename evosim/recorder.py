@@ -1,0 +1,342 @@
+"""Stage 5 and after: what is written down of a run, as columns of arrays.
+
+Recording reads the population and the ledger and changes nothing. Arrays are stacked at the end
+into tables whose rows go by arm, replicate, generation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evosim.assays import Probe, birth_values, death_values
+from evosim.engine import Engine, Lives
+from evosim.ledger import Pedigree, haploid_mean
+from evosim.population import bit_values
+from evosim.predict import predict_arm  # landing
+from evosim.worlds.build import percept_label
+
+F64 = NDArray[np.float64]
+
+
+@dataclass
+class Recorder:
+    """The tables of one arm's cell while it runs.
+
+    Parameters
+    ----------
+    label : str
+        The cell's label, written into the column `arm`.
+    replicates : (R,) int
+        Indices of the replicates.
+    generations : set of int
+        When rows are written.
+    probes : sequence of Probe
+        Assays.
+    predicted : set of int
+        When the predictors are asked.
+    """
+
+    label: str
+    replicates: NDArray[np.int64]
+    generations: frozenset[int]
+    probes: Sequence[Probe] = ()
+    predicted: frozenset[int] = frozenset()
+    asked: Sequence[Probe] = ()
+    rows: dict[str, list[dict[str, Any]]] = field(
+        default_factory=lambda: {
+            name: []
+            for name in ("trajectory", "contexts", "assays", "ledger", "predictions", "scores")
+        }
+    )
+
+    def observe(self, engine: Engine, lives: Lives) -> None:
+        """Write down generation `engine.generation`, if it is due."""
+        g = engine.generation
+        if g in self.generations:
+            measured = self._assays(engine, lives, g)
+            self._trajectory(engine, lives, g, measured)
+            self._contexts(engine, lives, g)
+        if g in self.predicted and engine.resolved.model.predict is not None:
+            found = predict_arm(engine, lives, self.asked, engine.resolved.model.predict)
+            for name, columns in (
+                ("predictions", found.prediction_columns()),
+                ("scores", found.score_columns()),
+            ):
+                self.rows[name].append({"generation": g, **columns})
+
+    def closed(self, engine: Engine, lives: Lives, pedigree: Pedigree) -> None:
+        """Write the ledger of the generation that was just closed, if its newborns are due."""
+        if self.rows["trajectory"] and self.rows["trajectory"][-1]["generation"] == (
+            engine.generation - 1
+        ):
+            self.rows["trajectory"][-1]["offspring_variance"] = _offspring_variance(pedigree)
+        if engine.generation in self.generations:
+            self._genes(engine)
+            if engine.resolved.world is not None:
+                self._logits(engine)
+                self._acts(engine, lives)
+
+    def _add(self, table: str, generation: int, **columns: Any) -> None:
+        self.rows[table].append({"generation": generation, **columns})
+
+    def _trajectory(self, engine: Engine, lives: Lives, g: int, measured: dict[str, F64]) -> None:
+        count = engine.population.count
+        scale = 1.0 if engine.resolved.tables is None else 1.0 / engine.resolved.tables.episodes
+        mean, sd = _moments(lives.payoff * scale, count)
+        columns: dict[str, Any] = {
+            "agents": count.copy(),
+            "extinct": count == 0,
+            "payoff": mean,
+            "payoff_sd": sd,
+            "criterion": _moments(lives.criterion, count)[0],
+            "offspring_variance": np.full(count.size, np.nan),
+            "learned": _learned(lives, count),
+        }
+        layout = engine.resolved.layout
+        values = haploid_mean(layout, engine.population.real)
+        for slot in layout.real:
+            part = values[..., slot.start : slot.stop]
+            if not slot.each:
+                part = part.mean(axis=2, dtype=np.float64)[..., None]
+            _add_gene(columns, slot.quantities, part, count)
+        bits = bit_values(layout, engine.population.bits)
+        column = 0
+        for slot in layout.bits:
+            width = len(slot.quantities)
+            _add_gene(columns, slot.quantities, bits[..., column : column + width], count)
+            column += width
+        columns.update({f"assay.{name}": value for name, value in measured.items()})
+        self._add("trajectory", g, **columns)
+
+    def _contexts(self, engine: Engine, lives: Lives, g: int) -> None:
+        world = engine.resolved.world
+        if world is None:
+            return
+        contexts = len(world.contexts)
+        payoff = np.zeros((self.replicates.size, contexts))
+        episodes = np.zeros((self.replicates.size, contexts))
+        for v, c in enumerate(world.variant_context):
+            payoff[:, c] += lives.context_payoff[:, v]
+            episodes[:, c] += lives.context_episodes[:, v]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mean = np.where(episodes > 0, payoff / episodes, np.nan)
+        self._add(
+            "contexts",
+            g,
+            context=np.array(world.contexts, dtype=object),
+            frequency=np.broadcast_to(world.frequency, payoff.shape),
+            payoff=mean,
+            episodes=episodes.astype(np.int64),
+        )
+
+    def _assays(self, engine: Engine, lives: Lives, g: int) -> dict[str, F64]:
+        measured: dict[str, F64] = {}
+        count = engine.population.count
+        resolved = engine.resolved
+        for probe in self.probes:
+            if g % probe.every and g not in self._claimed:
+                continue
+            if probe.when == "death" and resolved.learns:
+                assert resolved.mind is not None
+                temperature = np.full(lives.payoff.shape, resolved.mind.temperature)
+                if resolved.mind.temperature_locus >= 0:
+                    temperature = lives.genes[..., resolved.mind.temperature_locus].astype(float)
+                values = death_values(probe, resolved, lives.learned, temperature)
+            else:
+                values = birth_values(probe, resolved, lives.genes, engine.threads)
+            mean, sd = _moments(values, count)
+            alive = np.arange(values.shape[1])[None, :] < count[:, None]
+            kept = np.where(alive, values, np.nan)
+            low, high = np.full(count.size, np.nan), np.full(count.size, np.nan)
+            some = count > 0
+            if some.any():
+                low[some], high[some] = np.nanquantile(kept[some], [0.1, 0.9], axis=1)
+            measured[probe.name] = mean
+            self._add(
+                "assays", g, assay=probe.name, context=probe.context, when=probe.when,
+                value=mean, sd=sd, low=low, high=high,
+            )  # fmt: skip
+        return measured
+
+    @property
+    def _claimed(self) -> frozenset[int]:
+        return self.predicted
+
+    def _genes(self, engine: Engine) -> None:
+        ledger, layout = engine.ledger, engine.resolved.layout
+        if ledger.now is None:
+            return
+        columns = {
+            "before": ledger.now.before, "selection": ledger.now.selection,
+            "transmission": ledger.now.transmission, "learning": ledger.learned_now,
+            "after": ledger.now.after, "cumulative_selection": ledger.selection,
+            "cumulative_transmission": ledger.transmission,
+        }  # fmt: skip
+        kinds, names, picks = [], [], []
+        for slot in layout.real:
+            loci = list(range(slot.start, slot.stop))
+            groups = [[k] for k in loci] if slot.each else [loci]
+            for name, group in zip(slot.quantities, groups, strict=True):
+                kinds.append("gene")
+                names.append(name)
+                picks.append(group)
+        for at in range(layout.real_loci, len(ledger.names)):
+            name = ledger.names[at]
+            if name.startswith("logit:"):
+                continue
+            kinds.append("index" if name.startswith("index:") else "gene")
+            names.append(name.removeprefix("index:"))
+            picks.append([at])
+        if not names:
+            return
+        self._ledger_rows(
+            engine.generation,
+            kind=kinds,
+            quantity=names,
+            **{
+                key: np.stack([value[:, pick].mean(axis=1) for pick in picks], axis=1)
+                for key, value in columns.items()
+            },
+        )
+
+    def _logits(self, engine: Engine) -> None:
+        resolved, ledger = engine.resolved, engine.ledger
+        world, tables = resolved.world, resolved.tables
+        assert world is not None
+        assert tables is not None
+        if ledger.now is None:
+            return
+        percepts = np.unique(resolved.tracked.percept)
+        if not percepts.size:
+            return
+        columns = {
+            "before": ledger.now.before, "selection": ledger.now.selection,
+            "transmission": ledger.now.transmission, "learning": ledger.learned_now,
+            "after": ledger.now.after, "cumulative_selection": ledger.selection,
+            "cumulative_transmission": ledger.transmission,
+        }  # fmt: skip
+        if resolved.mind_tag.numba_type.kind == "linear":
+            slot = resolved.layout.slot("policy")
+            assert slot is not None
+            actions = world.actions[: tables.outputs]
+            cues = world.percept_cue[percepts].astype(np.float64)
+            made = {
+                key: np.einsum(
+                    "rqf,pf->rpq",
+                    value[:, slot.start : slot.stop].reshape(len(value), len(actions), -1),
+                    cues,
+                ).reshape(len(value), -1)
+                for key, value in columns.items()
+            }
+        else:
+            actions = world.actions
+            wanted = [ledger.names.index(f"logit:{z}:{a}") for z in percepts for a in actions]
+            made = {key: value[:, wanted] for key, value in columns.items()}
+        labels = [percept_label(world, int(z)) for z in percepts]
+        self._ledger_rows(
+            engine.generation,
+            kind="logit",
+            quantity=[f"logit:{z}:{a}" for z in labels for a in actions],
+            percept=[z for z in labels for _ in actions],
+            action=[a for _ in labels for a in actions],
+            **made,
+        )
+
+    def _acts(self, engine: Engine, lives: Lives) -> None:
+        world, acts = engine.resolved.world, engine.ledger.acts
+        assert world is not None
+        tracked = engine.resolved.tracked
+        if not tracked.context.size:
+            return
+        shape = (self.replicates.size, -1)
+        contexts = [world.contexts[c] for c in tracked.context]
+        labels = [percept_label(world, int(z)) for z in tracked.percept]
+        actions = world.actions
+        nothing = np.full((self.replicates.size, len(labels) * len(actions)), np.nan)
+        self._ledger_rows(
+            engine.generation,
+            kind="act",
+            quantity=[
+                f"act:{c}:{z}:{a}" for c, z in zip(contexts, labels, strict=True) for a in actions
+            ],
+            context=[c for c in contexts for _ in actions],
+            percept=[z for z in labels for _ in actions],
+            action=[a for _ in labels for a in actions],
+            before=acts.share.reshape(shape),
+            selection=acts.now.reshape(shape),
+            transmission=nothing,
+            learning=_learned_acts(engine, lives).reshape(shape),
+            after=nothing,
+            cumulative_selection=acts.selection.reshape(shape),
+            cumulative_transmission=nothing,
+        )
+
+    def _ledger_rows(self, generation: int, **columns: Any) -> None:
+        for name in ("context", "percept", "action"):
+            columns.setdefault(name, "")
+        self._add("ledger", generation, **columns)
+
+
+def _moments(values: NDArray[np.floating], count: NDArray[np.int64]) -> tuple[F64, F64]:
+    """Return (R,) mean and sd over the agents alive; NaN where there are none."""
+    alive = np.arange(values.shape[1])[None, :] < count[:, None]
+    n = np.where(count > 0, count, 1).astype(np.float64)
+    reference = values[:, :1].astype(np.float64)
+    d = np.where(alive, values.astype(np.float64) - reference, 0.0)
+    mean = d.sum(axis=1) / n
+    spread = np.sqrt(np.maximum((d * d).sum(axis=1) / n - mean**2, 0.0))
+    empty = count == 0
+    return (
+        np.where(empty, np.nan, reference[:, 0] + mean),
+        np.where(empty, np.nan, spread),
+    )
+
+
+def _add_gene(
+    columns: dict[str, Any],
+    names: tuple[str, ...],
+    values: NDArray[np.floating],
+    count: NDArray[np.int64],
+) -> None:
+    for k, name in enumerate(names):
+        mean, sd = _moments(values[..., k], count)
+        columns[name] = mean
+        if not name.endswith(".mean"):
+            columns[f"{name}.sd"] = sd
+
+
+def _learned(lives: Lives, count: NDArray[np.int64]) -> F64:
+    """Return (R,) mean over agents of the mean absolute change during life."""
+    if not lives.learned.shape[2]:
+        return np.zeros(count.size)
+    change = np.abs(lives.learned - lives.born).mean(axis=2)
+    return _moments(change, count)[0]
+
+
+def _learned_acts(engine: Engine, lives: Lives) -> F64:
+    """Return (R, T, A) mean change of action probabilities during life (Cross), else zero."""
+    resolved = engine.resolved
+    world, mind = resolved.world, resolved.mind
+    assert world is not None
+    assert mind is not None
+    shape = (lives.payoff.shape[0], resolved.tracked.percept.size, len(world.actions))
+    if mind.rule != 2:
+        return np.zeros(shape)
+    change = (lives.learned - lives.born).reshape(*lives.payoff.shape, -1, len(world.actions))
+    picked = change[:, :, resolved.tracked.percept]
+    flat = picked.reshape(*lives.payoff.shape, -1)
+    # Learned and born are both zero where nobody lived.
+    return (flat.sum(axis=1) / np.maximum(lives.count, 1)[:, None]).reshape(shape)
+
+
+def _offspring_variance(pedigree: Pedigree) -> F64:
+    """Return (R,) variance of relative offspring numbers."""
+    gametes = pedigree.gametes.astype(np.float64)
+    mean = gametes.mean(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(mean > 0, gametes.var(axis=1) / mean**2, np.nan)

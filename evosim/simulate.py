@@ -1,0 +1,309 @@
+"""One scenario, all its arms: resolve, loop, record, judge."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evosim.assays import Probe, make_probe
+from evosim.engine import Engine, Lives
+from evosim.errors import UserError
+from evosim.kernels.philox import replicate_keys
+from evosim.ledger import BOUND, Pedigree
+from evosim.recorder import Recorder
+from evosim.resolve import Resolved, resolve
+from evosim.scenario import ArmCell, Scenario, segments
+from evosim.scenario.biology import Replay
+from evosim.scenario.lines import KeyLines
+from evosim.scenario.load import placed
+from evosim.scenario.model import ScenarioModel
+from evosim.scenario.resolved import plain
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from evosim.progress import Progress
+
+#: Rows per replicate that a run records where the scenario does not say how often.
+ROWS = 50
+
+
+@dataclass
+class RunData:
+    """What a run brought: tables, verdicts, the final population, and remarks.
+
+    Attributes
+    ----------
+    tables : dict of str -> DataFrame
+        trajectory, contexts, assays, ledger, predictions, scores.
+    claims : DataFrame
+    population : dict of str -> ndarray
+        Final genomes: ``<arm label>/genome``, ``<arm label>/bits``, ``<arm label>/agents``.
+    meta : dict
+        worst_residual, residual_bound, extinctions, notes.
+    """
+
+    tables: dict[str, pd.DataFrame]
+    claims: pd.DataFrame
+    population: dict[str, NDArray[Any]]
+    meta: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One arm's cell, resolved stretch by stretch.
+
+    Attributes
+    ----------
+    cell : ArmCell
+    stretches : list of (first generation, Resolved)
+    generations : int
+        The last generation; it lives but leaves no offspring.
+    recorded, predicted : frozenset of int
+    """
+
+    cell: ArmCell
+    stretches: list[tuple[int, Resolved]]
+    generations: int
+    recorded: frozenset[int]
+    predicted: frozenset[int]
+
+
+def simulate(
+    scenario: Scenario,
+    *,
+    threads: int | None = None,
+    progress: Progress | None = None,
+    replicates: Sequence[int] | None = None,
+) -> RunData:
+    """Run every arm of a scenario.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    threads : int, optional
+        Default: the processors this process may use. The tables do not depend on it.
+    progress : Progress, optional
+    replicates : sequence of int, optional
+        Run only these; each gives the same rows as together with the others.
+
+    Raises
+    ------
+    UserError
+        What only shows when arrays are built, or a population that cannot go on.
+    """
+    from evosim.claims import judge_all
+    from evosim.frames import tables_of
+
+    threads = threads or len(os.sched_getaffinity(0))
+    plans = plan(scenario)
+    order = _sources_first(plans)
+    kept = {p.cell.model.selection.of for p in plans if isinstance(p.cell.model.selection, Replay)}
+    pedigrees: dict[str, dict[int, Pedigree]] = {}
+    done: dict[str, tuple[Recorder, Engine]] = {}
+    if progress is not None:
+        progress.start(sum(p.generations + 1 for p in plans))
+    for p in order:
+        chosen = np.arange(p.cell.model.population.replicates)
+        if replicates is not None:
+            chosen = np.asarray(list(replicates), np.int64)
+        keep = pedigrees.setdefault(p.cell.label, {}) if _named(p, kept) else None
+        spec = p.cell.model.selection
+        source = pedigrees.get(spec.of) if isinstance(spec, Replay) else None
+        done[p.cell.label] = _run_cell(p, chosen, threads, progress, keep, source)
+    if progress is not None:
+        progress.finish()
+    recorders = [done[p.cell.label][0] for p in plans]
+    tables = tables_of(recorders)
+    meta = _meta(scenario, {p.cell.label: done[p.cell.label][1] for p in plans})
+    claims = judge_all(
+        scenario.model.claim,
+        _Tables(**tables),
+        scenario.arms(),
+        scenario.model.population.generations,
+        systems=scenario.model.systems,
+    )
+    population = {}
+    for p in plans:
+        final = done[p.cell.label][1].population
+        population[f"{p.cell.label}/genome"] = final.real
+        population[f"{p.cell.label}/bits"] = final.bits
+        population[f"{p.cell.label}/agents"] = final.count
+    return RunData(tables, claims, population, meta)
+
+
+def plan(scenario: Scenario) -> list[Plan]:
+    """Resolve all arms before anything runs, so that mistakes show at once.
+
+    Raises
+    ------
+    UserError
+        With the file and, where it can be found, the key.
+    """
+    claimed = {
+        g
+        for claim in scenario.model.claim
+        if claim.at is not None
+        for g in (claim.at.generation, claim.at.start, claim.at.end)
+        if g is not None
+    }
+    asked = {
+        claim.at.generation
+        for claim in scenario.model.claim
+        if claim.measure.startswith("score.")
+        and claim.at is not None
+        and claim.at.generation is not None
+    }
+    plans = []
+    for cell in scenario.arms():
+        try:
+            stretches = [(s.start, resolve(s.model)) for s in segments(cell.model)]
+            _same_shapes(stretches)
+            for _, resolved in stretches:
+                make_probes(resolved, cell.model)
+        except UserError as error:
+            lines = KeyLines(scenario.text)
+            raise placed(error, plain(cell.model), file=scenario.path, lines=lines) from None
+        last = cell.model.population.generations
+        every = recording_interval(cell.model)
+        recorded = {*range(0, last + 1, every), last, *(g for g in claimed if g <= last)}
+        predicted = {last, *(g for g in asked if g <= last)}
+        plans.append(Plan(cell, stretches, last, frozenset(recorded), frozenset(predicted)))
+    return plans
+
+
+def recording_interval(model: ScenarioModel) -> int:
+    """Return the generations between recorded rows."""
+    return model.record.every or max(1, -(-model.population.generations // ROWS))
+
+
+def make_probes(resolved: Resolved, model: ScenarioModel) -> list[Probe]:
+    """Return the scenario's assays as probes of the present parameters."""
+    if resolved.world is None:
+        return []
+    return [make_probe(assay, resolved, recording_interval(model)) for assay in model.assay]
+
+
+@dataclass
+class _Tables:
+    """The tables as attributes, as claims read them."""
+
+    trajectory: pd.DataFrame
+    contexts: pd.DataFrame
+    assays: pd.DataFrame
+    ledger: pd.DataFrame
+    predictions: pd.DataFrame
+    scores: pd.DataFrame
+
+
+def _run_cell(
+    p: Plan,
+    chosen: NDArray[np.int64],
+    threads: int,
+    progress: Progress | None,
+    keep: dict[int, Pedigree] | None,
+    source: dict[int, Pedigree] | None,
+) -> tuple[Recorder, Engine]:
+    model = p.cell.model
+    resolved = p.stretches[0][1]
+    recorder = Recorder(p.cell.label, chosen, p.recorded, predicted=p.predicted)
+    engine = Engine(
+        resolved,
+        replicate_keys(model.seed, chosen),
+        threads,
+        _indices(resolved, model),
+        replayed=None if source is None else source.__getitem__,
+        keep_pedigree=None if keep is None else keep.__setitem__,
+        observer=recorder.observe,
+        closed=recorder.closed,
+    )
+    starts = dict(p.stretches)
+    for g in range(p.generations + 1):
+        if g in starts:
+            resolved = starts[g]
+            if g > 0:
+                engine.index_probes = _indices(resolved, model)
+                engine.change(resolved)
+            recorder.probes = make_probes(resolved, model)
+            if model.predict is not None:
+                by_name = {probe.name: probe for probe in recorder.probes}
+                recorder.asked = [by_name[name] for name in model.predict.assays]
+        engine.step(last=g == p.generations)
+        if progress is not None:
+            progress.advance(1, p.cell.label)
+    return recorder, engine
+
+
+def _indices(resolved: Resolved, model: ScenarioModel) -> tuple[Probe, ...]:
+    wanted = model.ledger.indices
+    probes = {probe.name: probe for probe in make_probes(resolved, model)}
+    return tuple(probes[name] for name in wanted)
+
+
+def _same_shapes(stretches: list[tuple[int, Resolved]]) -> None:
+    """Refuse interventions that would change the arrays' shapes."""
+    first = stretches[0][1]
+    for start, other in stretches[1:]:
+        if (first.layout.real_loci, first.layout.bit_loci) != (
+            other.layout.real_loci,
+            other.layout.bit_loci,
+        ) or first.tracked.percept.size != other.tracked.percept.size:
+            raise UserError(
+                f"what changes at generation {start} changes the percepts or loci "
+                "that the ledger follows",
+                key="intervention",
+                hint="give contexts that come later a small frequency from the start, "
+                "or lower ledger.percepts to 0",
+            )
+
+
+def _sources_first(plans: list[Plan]) -> list[Plan]:
+    """Order the plans so that a replayed arm runs before the arm that replays it."""
+    waiting = list(plans)
+    labels = {p.cell.label for p in plans}
+    done: set[str] = set()
+    out: list[Plan] = []
+    while waiting:
+        for p in waiting:
+            spec = p.cell.model.selection
+            if not isinstance(spec, Replay) or spec.of in done:
+                break
+            if spec.of not in labels:
+                raise UserError(
+                    f"arm '{p.cell.label}' replays '{spec.of}', which is no arm or has a grid",
+                    key="selection.of",
+                    allowed=", ".join(sorted(labels)),
+                )
+        else:
+            raise UserError("arms replay each other in a circle", key="selection.of")
+        waiting.remove(p)
+        out.append(p)
+        done.add(p.cell.label)
+    return out
+
+
+def _named(p: Plan, labels: set[str]) -> bool:
+    return p.cell.label in labels
+
+
+def _meta(scenario: Scenario, engines: dict[str, Engine]) -> dict[str, Any]:
+    """Return remarks for `run.json`."""
+    return {
+        "worst_residual": max(engine.ledger.worst for engine in engines.values()),
+        "residual_bound": BOUND,
+        "extinctions": [
+            {"arm": label, "replicate": r, "generation": g}
+            for label, engine in engines.items()
+            for r, g in sorted(engine.extinct.items())
+        ],
+        "notes": scenario.notes(),
+        "generations": {label: engine.generation for label, engine in engines.items()},
+    }
+
+
+__all__ = ["Lives", "Plan", "RunData", "make_probes", "plan", "simulate"]
