@@ -6,12 +6,16 @@ Progress goes to stderr and only to a terminal: results on stdout stay clean, lo
 from __future__ import annotations
 
 import sys
+import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
+
+
+_SECONDS_BETWEEN_UPDATES = 0.1
 
 
 class Progress(Protocol):
@@ -42,6 +46,9 @@ class TerminalProgress:
         self._stream = stream
         self._bar: RichProgress | None = None
         self._task: TaskID | None = None
+        self._label = ""
+        self._waiting = 0
+        self._shown = 0.0
 
     def __enter__(self) -> TerminalProgress:
         return self
@@ -66,6 +73,7 @@ class TerminalProgress:
         )
 
         self.finish()
+        self._waiting, self._shown = 0, 0.0
         bar = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
@@ -74,6 +82,7 @@ class TerminalProgress:
             TimeRemainingColumn(),
             console=Console(file=self._stream),
             transient=True,
+            redirect_stdout=False,
         )
         self._task = bar.add_task("starting", total=total_generations, rate="")
         self._bar = bar
@@ -81,15 +90,24 @@ class TerminalProgress:
 
     def advance(self, n: int, label: str) -> None:
         """Move the bar by `n` generations and show the arm and the speed."""
+        self._waiting += n
+        self._label = label
+        # A generation can take microseconds, an update of the bar takes hundreds of them.
+        if time.monotonic() - self._shown >= _SECONDS_BETWEEN_UPDATES:
+            self._update()
+
+    def _update(self) -> None:
         if self._bar is None or self._task is None:
             return
         speed = self._bar.tasks[0].speed
         rate = f"{speed:,.0f} generations/s" if speed else ""
-        self._bar.update(self._task, advance=n, description=label, rate=rate)
+        self._bar.update(self._task, advance=self._waiting, description=self._label, rate=rate)
+        self._waiting, self._shown = 0, time.monotonic()
 
     def finish(self) -> None:
         """Erase the bar; harmless when there is none."""
         if self._bar is not None:
+            self._update()
             self._bar.stop()
             self._bar = None
 

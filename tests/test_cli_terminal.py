@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import time
 
 import pandas as pd
 import pytest
@@ -93,6 +94,7 @@ def test_the_bar_shows_speed_and_goes_away():
         progress.start(10)
         for _ in range(5):
             progress.advance(2, "base")
+            time.sleep(0.11)  # the bar is drawn ten times a second at most
     shown = stream.getvalue()
     assert "base" in shown
     assert "10/10" in shown
