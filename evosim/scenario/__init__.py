@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from evosim.errors import UserError
-from evosim.scenario.arms import ArmCell, expand
+from evosim.scenario.arms import ArmCell, arm_error, expand
 from evosim.scenario.check import check_arms, check_model
 from evosim.scenario.check_claims import check_claims
-from evosim.scenario.keys import join_key
 from evosim.scenario.lines import KeyLines
 from evosim.scenario.load import parse, placed, read_text, validate
 from evosim.scenario.model import ScenarioModel
@@ -129,6 +128,8 @@ class Scenario:
             data = override(plain(self.model), changes)
         except UserError as error:
             raise error.located(self.path, None) from None
+        except RecursionError:
+            raise UserError("nested too deeply", file=self.path) from None
         # Lines of the file would mislead where the mistake is in the change.
         return self._checked(data, self.path, "")._with_text(self.text)
 
@@ -161,10 +162,5 @@ def _check_cell(cell: ArmCell, own: ScenarioModel) -> None:
     except UserError as error:
         if cell.model is own:
             raise
-        what = f"{error.key}: {error.message}" if error.key else error.message
-        raise UserError(
-            f"in '{cell.label}', {what}",
-            key=join_key(["arm", cell.arm]),
-            allowed=error.allowed,
-            hint=error.hint,
-        ) from None
+        arm = next(arm for arm in own.arm if arm.name == cell.arm)
+        raise arm_error(error, arm) from None

@@ -12,7 +12,7 @@ from evosim.errors import UserError
 from evosim.scenario.keys import join_key, show, split_key
 from evosim.scenario.load import validate
 from evosim.scenario.model import ScenarioModel
-from evosim.scenario.override import override, value_at
+from evosim.scenario.override import cause_of, override, restated, value_at
 from evosim.scenario.resolved import plain
 from evosim.scenario.study_parts import Arm
 
@@ -90,7 +90,11 @@ def expand(model: ScenarioModel) -> list[ArmCell]:
     seen: set[str] = set()
     for cell in cells:
         if cell.label in seen:
-            raise UserError(f"two arms are called '{cell.label}'", key=join_key(["arm", cell.arm]))
+            raise UserError(
+                f"two arms are called '{cell.label}'",
+                key=join_key(["arm", cell.arm]),
+                allowed="distinct names, distinct values in a grid",
+            )
         seen.add(cell.label)
     return cells
 
@@ -108,6 +112,16 @@ def cell_label(arm: str, cell: Mapping[str, Any]) -> str:
         depth += 1
     short = {key: ".".join(p[-depth:]) for key, p in parts.items()}
     return f"{arm} [{', '.join(f'{short[k]}={_text(v)}' for k, v in cell.items())}]"
+
+
+def arm_error(error: UserError, arm: Arm) -> UserError:
+    """Return an error of an arm's model under the arm's key that brought it about."""
+    cause = cause_of(error, [*arm.set, *arm.grid])
+    return restated(error, _place(arm, cause) if cause else join_key(["arm", arm.name]), cause)
+
+
+def _place(arm: Arm, key: str) -> str:
+    return join_key(["arm", arm.name, "set" if key in arm.set else "grid", key])
 
 
 def _cells(arm: Arm, model: ScenarioModel, base: dict[str, Any]) -> Iterator[ArmCell]:
@@ -131,31 +145,14 @@ def _cells(arm: Arm, model: ScenarioModel, base: dict[str, Any]) -> Iterator[Arm
 
 
 def _varied(arm: Arm, cell: dict[str, Any], base: dict[str, Any]) -> ScenarioModel:
-    """Return the model of one cell; an error names the arm's key that brought it about."""
-    changes = {**arm.set, **cell}
     try:
-        return validate(override(base, changes))
+        return validate(override(base, {**arm.set, **cell}))
     except UserError as error:
-        cause = next((k for k in changes if _same_branch(k, error.key)), None)
-        place = [] if cause is None else ["set" if cause in arm.set else "grid", cause]
-        what = f"{error.key}: {error.message}" if error.key else error.message
-        raise UserError(
-            what if cause != error.key else error.message,
-            key=join_key(["arm", arm.name, *place]),
-            allowed=error.allowed,
-            hint=error.hint,
-        ) from None
-
-
-def _same_branch(key: str, other: str | None) -> bool:
-    if other is None:
-        return False
-    pairs = zip(split_key(key), split_key(other), strict=False)
-    return all(a == b for a, b in pairs)
+        raise arm_error(error, arm) from None
 
 
 def _check_shared(arm: Arm, key: str) -> None:
-    place = join_key(["arm", arm.name, "set" if key in arm.set else "grid", key])
+    place = _place(arm, key)
     if key in arm.set and key in arm.grid:
         raise UserError("stands in both set and grid", key=place)
     parts = split_key(key)
@@ -178,7 +175,7 @@ def _check_effect(arm: Arm, base: dict[str, Any], varied: list[dict[str, Any]]) 
         if all(value_at(data, key) == old for data in varied):
             raise UserError(
                 f"overrides nothing: {key} is {show(old)} already",
-                key=join_key(["arm", arm.name, "set" if key in arm.set else "grid", key]),
+                key=_place(arm, key),
             )
 
 

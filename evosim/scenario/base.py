@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 #: What a name may hold: no dots, because dots separate the parts of a key; no brackets,
 #: because labels of grid cells use them; no control characters, because errors are one line.
-NAME_PATTERN = r"^[^.\[\]\"\x00-\x1f\x7f-\x9f\u2028\u2029]+$"
+NAME_PATTERN = r'^[^.\[\]"\x00-\x1f\x7f-\x9f\u2028\u2029]+$'
 #: The same, or nothing.
 OPTIONAL_NAME_PATTERN = NAME_PATTERN.replace("+$", "*$")
 #: A name a person gives.

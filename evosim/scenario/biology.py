@@ -131,7 +131,7 @@ class UserMind(Table):
 
 
 def _mind_kind(value: Any) -> str:
-    kind = value.get("kind", "reflex") if isinstance(value, dict) else value.kind
+    kind = value.get("kind", "reflex") if isinstance(value, dict) else getattr(value, "kind", None)
     return kind if kind == "reflex" else "user"
 
 

@@ -13,7 +13,7 @@ from evosim.errors import UserError, did_you_mean
 from evosim.scenario.arms import ArmCell
 from evosim.scenario.biology import Replay
 from evosim.scenario.check_biology import check_biology
-from evosim.scenario.keys import join_key
+from evosim.scenario.keys import join_key, split_key
 from evosim.scenario.model import ScenarioModel
 from evosim.scenario.study_parts import Assay, Measure
 from evosim.scenario.world import Context, Direction, LandscapeWorld, UserWorld
@@ -80,7 +80,9 @@ def _check_names(model: ScenarioModel) -> None:
         for index, name in enumerate(names):
             if name in names[:index]:
                 raise UserError(
-                    f"two are called '{name}'", key=f"{what}.{name}", allowed="distinct names"
+                    f"a second {what} called '{name}'",
+                    key=f"{what}.{index}",
+                    allowed="distinct names",
                 )
 
 
@@ -190,7 +192,7 @@ def _check_exact_assays(model: ScenarioModel) -> None:
 def _check_replay(cell: ArmCell, cells: Sequence[ArmCell]) -> None:
     if not isinstance(cell.model.selection, Replay):
         return
-    key = "selection.of" if cell.arm == cell.model.base_arm else join_key(["arm", cell.arm])
+    key = _selection_key(cell)
     of = {other.label: other for other in cells}
     followed, source = [cell.label], cell
     while isinstance(source.model.selection, Replay):
@@ -216,6 +218,15 @@ def _check_replay(cell: ArmCell, cells: Sequence[ArmCell]) -> None:
                 key=key,
                 allowed=f"the same {what}",
             )
+
+
+def _selection_key(cell: ArmCell) -> str:
+    """Return where a cell's selection is written."""
+    for arm in cell.model.arm:
+        if arm.name == cell.arm:
+            keys = [key for key in arm.set if split_key(key)[0] == "selection"]
+            return join_key(["arm", arm.name, *(["set", keys[0]] if keys else [])])
+    return "selection.of"
 
 
 def _known(name: str, known: Iterable[str], what: str, key: str) -> None:

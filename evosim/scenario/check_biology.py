@@ -32,8 +32,10 @@ def check_biology(model: ScenarioModel, extra_genes: Iterable[str] = ()) -> None
     UserError
         With the key and what is allowed.
     """
-    _check_needed_genes(model)
+    if isinstance(model.world, LandscapeWorld):
+        _check_landscape_gene(model.world, model)
     _check_read_genes(model, tuple(extra_genes))
+    _check_policy(model)
     for name, gene in model.genome.items():
         _check_kind(name, gene, model)
         _check_initial(name, gene, model)
@@ -61,20 +63,23 @@ def locus_count(name: str, model: ScenarioModel) -> int | None:
     return 1 if is_built_in or name.startswith(NEUTRAL) else None
 
 
-def _check_needed_genes(model: ScenarioModel) -> None:
-    world = model.world
-    if isinstance(world, LandscapeWorld):
-        needed, why = world.gene, "the landscape reads it"
-    elif isinstance(model.mind, ReflexMind):
-        needed, why = "policy", "a reflex mind acts by it"
-    else:
-        return
-    if needed not in model.genome:
+def _check_landscape_gene(world: LandscapeWorld, model: ScenarioModel) -> None:
+    if world.gene not in model.genome:
         raise UserError(
-            f"there is no gene '{needed}': {why}",
+            f"there is no gene '{world.gene}'",
+            key="world.gene",
+            allowed=", ".join(model.genome) or f"the name of a table [genome.{world.gene}]",
+            hint=did_you_mean(world.gene, model.genome),
+        )
+
+
+def _check_policy(model: ScenarioModel) -> None:
+    is_reflex = isinstance(model.mind, ReflexMind) and not isinstance(model.world, LandscapeWorld)
+    if is_reflex and "policy" not in model.genome:
+        raise UserError(
+            "a reflex mind acts by the gene 'policy', and there is none",
             key="genome",
-            allowed=f"a table [genome.{needed}]",
-            hint=did_you_mean(needed, model.genome),
+            allowed="a table [genome.policy]",
         )
 
 

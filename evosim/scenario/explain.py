@@ -97,7 +97,7 @@ def _problem(entry: Mapping[str, Any], data: Any) -> Problem | None:
     if kind == "value_error":
         return Problem(path, "rule", str(entry["ctx"]["error"]))
     if kind in ("too_short", "too_long"):
-        return Problem(path, "value", f"has {entry['ctx']['actual_length']} entries", slot.words())
+        return Problem(path, "value", f"has {_entries(entry)}", slot.words())
     if entry["loc"][-1:] == ("[key]",):
         return Problem(path, "name", f"{show(path[-1])} is not a usable name", slot.words())
     return Problem(path, "value", f"{show(value)} is not allowed", slot.words(), _hint(value, slot))
@@ -114,9 +114,12 @@ def _place(loc: Sequence[str | int], data: Any) -> tuple[Path, Slot, Slot | None
     slot, value = slot_of(ScenarioModel), data
     table: Slot | None = None
     for part in loc:
+        if part == "[key]" and slot.shape != "names" and table is not None and table.name:
+            slot = table.name
+            break
         if slot.members:
             is_kind = any(member.tag for member in slot.members)
-            if not is_kind and not looks_like(slot, value):
+            if not looks_like(slot, value):
                 break  # no branch looks like it: the whole union is what is allowed
             member = slot.chosen(value)
             if not is_kind and not _names_branch(str(part), member):
@@ -125,9 +128,6 @@ def _place(loc: Sequence[str | int], data: Any) -> tuple[Path, Slot, Slot | None
                 break  # say all that is allowed here, not only this kind of value
             slot = member
             continue
-        if part == "[key]" and table is not None and table.name is not None:
-            slot = table.name
-            break
         table = slot
         path.append(part)
         slot = slot.fields.get(str(part)) or slot.item or slot_of(Any)
@@ -152,12 +152,17 @@ def _inside(value: Any, part: str | int) -> Any:
     return None
 
 
+def _entries(entry: Mapping[str, Any]) -> str:
+    count = entry["ctx"]["actual_length"]
+    return "1 entry" if count == 1 else f"{count} entries"
+
+
 def _hint(value: Any, slot: Slot) -> str | None:
     words = slot.words()
     if isinstance(value, str):
         if "number" in words and _is_number(value):
             return f"write it without quotes: {value.strip()}"
-        return did_you_mean(value, words.replace("'", "").split(", ")) if "'" in words else None
+        return did_you_mean(value, [c for c in slot.choices if isinstance(c, str)])
     if "whole number" in words and isinstance(value, float) and value.is_integer():
         return f"did you mean {value:.0f}?" if abs(value) < 1e15 else None
     return None

@@ -83,6 +83,11 @@ class Slot:
         return slot_of(get_args(self.annotation)[0]) if self.shape == "names" else None
 
     @property
+    def choices(self) -> tuple[Any, ...]:
+        """The values of a list of alternatives; none for any other type."""
+        return get_args(self.annotation) if get_origin(self.annotation) is Literal else ()
+
+    @property
     def shape(self) -> str:
         """One of 'table' (fixed keys), 'names' (free keys), 'list', 'union', 'value'."""
         if self.model:
@@ -153,8 +158,8 @@ def _words(slot: Slot) -> str:
         if kinds:
             return f"a table with kind = {_one_of([k for k in kinds if k != 'user'])}"
         return " or ".join(member.words() for member in slot.members)
-    if get_origin(slot.annotation) is Literal:
-        return _one_of(get_args(slot.annotation))
+    if slot.choices:
+        return _one_of(slot.choices)
     if slot.item is not None:
         is_list = slot.shape == "list"
         what = f"a list{_length(slot.rules)}" if is_list else "a table of name = value"

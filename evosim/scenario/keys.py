@@ -89,13 +89,15 @@ def find_path(key: str, data: Any) -> Path:
     """Return the path in `data` of a dotted key, as far as `data` goes.
 
     The part after the last one that is found is kept, so that a missing key's table is known.
+    Items with a name may be numbered here, so that an error can point at the second of two.
     """
     path: list[str | int] = []
     node = data
     for part in split_key(key):
         step: str | int = part
         if isinstance(node, list):
-            step = item_index(node, part, default=part)
+            number = int(part) if part.isascii() and part.isdigit() and len(part) < 10 else part
+            step = item_index(node, part, default=number)
         path.append(step)
         node = _get(node, step)
         if node is None:

@@ -50,10 +50,12 @@ def check_kinds(data: Mapping[str, Any]) -> None:
         known = (*built_in_kinds(section), *kinds(section))
         if isinstance(kind, str) and kind in known:
             continue
-        hint = did_you_mean(kind, known) if isinstance(kind, str) else None
+        hint = None
+        if isinstance(kind, str):
+            hint = did_you_mean(kind, known) or "one written in Python needs --plugin FILE.py"
         raise UserError(
             "missing" if "kind" not in table else f"{show(kind)} is not a kind of {section}",
             key=f"{section}.kind",
             allowed=", ".join(f"'{k}'" for k in known),
-            hint=hint or "a kind written in Python needs its file: --plugin FILE.py",
+            hint=hint,
         )

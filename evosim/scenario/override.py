@@ -61,6 +61,33 @@ def value_at(data: Mapping[str, Any], key: str) -> Any:
     return node
 
 
+def restated(error: UserError, place: str, cause: str | None = None) -> UserError:
+    """Return an error under the key that the user wrote, such as an arm's.
+
+    Parameters
+    ----------
+    error : UserError
+        Its key is that of a scenario with the changes applied.
+    place : str
+        The key that the user wrote.
+    cause : str, optional
+        The key that was changed there; the error's own key is said only where it is another.
+    """
+    own = split_key(error.key) if error.key else []
+    said = cause is not None and split_key(cause)[: len(own)] == own
+    what = error.message if said or not own else f"{error.key}: {error.message}"
+    return UserError(what, key=place, allowed=error.allowed, hint=error.hint)
+
+
+def cause_of(error: UserError, changes: Iterable[str]) -> str | None:
+    """Return the changed key that an error is about: above, at or below the error's key."""
+    own = split_key(error.key) if error.key else None
+    for key in changes:
+        if own and all(a == b for a, b in zip(split_key(key), own, strict=False)):
+            return key
+    return None
+
+
 def parse_assignments(items: Iterable[str]) -> dict[str, Any]:
     """Read ``key = value`` texts of a command line.
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from evosim.scenario.model import ScenarioModel
 
@@ -33,10 +34,17 @@ def plain(model: BaseModel) -> dict[str, Any]:
     data: dict[str, Any] = {}
     for name, field in type(model).model_fields.items():
         value = plain_value(getattr(model, name))
-        empty = isinstance(value, dict | list) and not value
-        if value is not None and (field.is_required() or not empty):
-            data[field.alias or name] = value
+        if value is None or (value in ({}, []) and value == _default(field)):
+            continue
+        data[field.alias or name] = value
     return data
+
+
+def _default(field: FieldInfo) -> Any:
+    """Return what a key that is left out stands for; None where it must not be left out."""
+    if field.is_required():
+        return None
+    return plain_value(field.get_default(call_default_factory=True))
 
 
 def plain_value(value: Any) -> Any:

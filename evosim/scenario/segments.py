@@ -9,7 +9,7 @@ from evosim.errors import UserError
 from evosim.scenario.keys import join_key, split_key
 from evosim.scenario.load import validate
 from evosim.scenario.model import ScenarioModel
-from evosim.scenario.override import ABSENT, override, value_at
+from evosim.scenario.override import ABSENT, cause_of, override, restated, value_at
 from evosim.scenario.resolved import plain
 from evosim.scenario.study_parts import Intervention, Phase
 
@@ -66,9 +66,11 @@ def segments(model: ScenarioModel) -> list[Segment]:
         if at > start:
             result.append(Segment(start, at, current))
             start = at
-        key = join_key(["phase", event.name] if isinstance(event, Phase) else _place(index))
-        data = _after(event, data, key)
-        current = _validated(data, key)
+        try:
+            data = _after(event, data)
+            current = validate(data)
+        except UserError as error:
+            raise _event_error(error, index, event) from None
     result.append(Segment(start, last, current))
     return result
 
@@ -114,9 +116,7 @@ def check_intervention(index: int, intervention: Intervention, data: Mapping[str
         try:
             override(data, {key: value})
         except UserError as error:
-            raise UserError(
-                f"{error.key}: {error.message}", key=place, allowed=error.allowed, hint=error.hint
-            ) from None
+            raise restated(error, place, key) from None
         old = value_at(data, key)
         if isinstance(old, bool) or not isinstance(old, int | float):
             what = "has no value" if old is ABSENT else "is not a number"
@@ -132,27 +132,21 @@ def _events(model: ScenarioModel) -> list[tuple[int, int, Phase | Intervention]]
     return sorted(events, key=lambda event: event[0])
 
 
-def _after(event: Phase | Intervention, data: dict[str, Any], key: str) -> dict[str, Any]:
+def _after(event: Phase | Intervention, data: dict[str, Any]) -> dict[str, Any]:
     if isinstance(event, Phase):
         contexts = [
             {**context, "frequency": event.frequencies.get(context["name"], 0.0)}
             for context in data.get("context", [])
         ]
         return {**data, "context": contexts}
-    try:
-        return override(data, event.set)
-    except UserError as error:
-        raise UserError(
-            f"{error.key}: {error.message}", key=key, allowed=error.allowed, hint=error.hint
-        ) from None
+    return override(data, event.set)
 
 
-def _validated(data: dict[str, Any], key: str) -> ScenarioModel:
-    try:
-        return validate(data)
-    except UserError as error:
-        what = f"{error.key}: {error.message}" if error.key else error.message
-        raise UserError(what, key=key, allowed=error.allowed, hint=error.hint) from None
+def _event_error(error: UserError, index: int, event: Phase | Intervention) -> UserError:
+    if isinstance(event, Phase):
+        return restated(error, join_key(["phase", event.name]))
+    cause = cause_of(error, event.set)
+    return restated(error, join_key([*_place(index), *(["set", cause] if cause else [])]), cause)
 
 
 def _place(index: int) -> list[str]:
