@@ -15,17 +15,7 @@ from rich.console import Console
 
 from evosim.bench import tables
 from evosim.bench.forager import World, make_world, uniform_moments
-from evosim.bench.harness import (
-    LONGEST,
-    SLOW,
-    Case,
-    Plan,
-    Report,
-    against,
-    interleave,
-    measure,
-    ratios,
-)
+from evosim.bench.harness import Report, against, measure
 from evosim.bench.peers import (
     NOT_INSTALLED,
     deap_toolbox,
@@ -37,6 +27,7 @@ from evosim.bench.peers import (
     plain_c,
 )
 from evosim.bench.programs import BEST_JAX, PEERS, Program, select
+from evosim.bench.timing import LONGEST, SLOW, Case, Plan, interleave, ratios
 from evosim.bench.worker import ProgramError, Worker
 from evosim.errors import UserError
 

@@ -7,8 +7,10 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
-from evosim.bench.harness import Report, against, ratios, speeds
+from evosim.bench.forager import MAX_THREADS
+from evosim.bench.harness import Report, against, speeds
 from evosim.bench.programs import BEST_JAX, BEST_JAX_OF, ENGINE, Program
+from evosim.bench.timing import ratios
 
 GROWTH = 0.2
 SMALL = 0.8
@@ -46,8 +48,8 @@ def peer_table(report: Report) -> Table:
         A cell holds the median of millions of agent-steps per second, and evosim's ratio.
     """
     table = Table(
-        title=f"The forager: M agent-steps/s, and evosim's speed as a multiple "
-        f"(medians of {report.plan.rounds} interleaved rounds)"
+        title="The forager: M agent-steps/s, and evosim's speed as a multiple",
+        caption=f"medians of {report.plan.rounds} rounds in turn, {MAX_THREADS} threads at most",
     )
     table.add_column("program")
     for agents in report.plan.sizes:
