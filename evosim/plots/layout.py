@@ -75,7 +75,9 @@ def page(
         Small print under the panels.
     """
     total = max(5.0, sum(widths))
-    spans = [total] if len(legends) == 1 else [total * w / sum(widths) for w in widths]
+    spans = [total]
+    if len(legends) != 1:
+        spans = [total * w / sum(widths) for w in widths][: len(legends)]
     top = max((x.height(w - 0.5) for x, w in zip(legends, spans, strict=True)), default=0.0)
     title = wrap(title, int(total * 11))
     note = wrap(note, int(total * 14.5), balanced=False)
@@ -83,15 +85,14 @@ def page(
     figure = new_figure(total, sum(heights) + top + extra)
     figure.suptitle(title, x=0.012, ha="left", fontsize=10.5, fontweight="bold")
     figure.supxlabel(note, x=0.012, ha="left", fontsize=7.5, color="0.25")
-    grid = figure.add_gridspec(
-        len(heights) + 1, len(widths), height_ratios=[top, *heights], width_ratios=widths
-    )
+    ratios = [top, *heights] if legends else list(heights)
+    grid = figure.add_gridspec(len(ratios), len(widths), height_ratios=ratios, width_ratios=widths)
     for i, legend in enumerate(legends):
         ax = figure.add_subplot(grid[0, :] if len(legends) == 1 else grid[0, i])
         _draw_legend(ax, legend, legend.columns(spans[i] - 0.5))
     panels = np.empty((len(heights), len(widths)), dtype=object)
     for index in np.ndindex(panels.shape):
-        panels[index] = figure.add_subplot(grid[index[0] + 1, index[1]])
+        panels[index] = figure.add_subplot(grid[index[0] + bool(legends), index[1]])
     return figure, panels
 
 

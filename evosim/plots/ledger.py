@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from evosim.plots.bands import Floats, band
 from evosim.plots.layout import Legend, page
+from evosim.plots.measures import is_marker
 from evosim.plots.style import (
     Look,
     category,
@@ -163,18 +164,13 @@ def number(value: float) -> str:
 def leading(rows: pd.DataFrame, most: int = _MOST_LOCI) -> list[str]:
     """Return the quantities with the largest absolute cumulative selection, averaged, at the end.
 
-    The first locus of the gene `neutral`, where there is one, closes the list as a reference.
+    The first neutral marker, where there is one, closes the list as a reference.
     """
     last = rows[(rows["generation"] == rows["generation"].max()).to_numpy()]
     mean = last.groupby("quantity", observed=True, sort=False)["cumulative_selection"].mean()
     names = [str(q) for q in mean.abs().sort_values(ascending=False, kind="stable").index]
     markers = sorted(q for q in names if is_marker(q))
     return [q for q in names if not is_marker(q)][:most] + markers[:1]
-
-
-def is_marker(quantity: str) -> bool:
-    """Return whether a quantity is a locus of the gene `neutral`, which has no effect."""
-    return quantity == "neutral" or quantity.startswith(("neutral[", "neutral."))
 
 
 def quantity_looks(quantities: Sequence[str]) -> dict[str, Look]:

@@ -167,10 +167,8 @@ def is_marker(name: str) -> bool:
 
 def _telling(trajectory: pd.DataFrame) -> list[str]:
     """Return population size and learning where they say anything."""
-    moving = {
-        name: _range(trajectory[name]) for name in ("agents", "learned") if name in trajectory
-    }
-    return [name for name, distance in moving.items() if distance > 0]
+    known = [name for name in ("agents", "learned") if name in trajectory]
+    return [name for name in known if _range(trajectory[name]) > 0]
 
 
 def _moving_loci(model: ScenarioModel, trajectory: pd.DataFrame) -> list[str]:
@@ -190,10 +188,11 @@ def _moving_loci(model: ScenarioModel, trajectory: pd.DataFrame) -> list[str]:
 def _by_movement(gene: str, columns: Sequence[str], trajectory: pd.DataFrame) -> list[str]:
     """Return a gene's columns, its mean over loci first, then by how far the arms' means moved."""
     means = trajectory.groupby(["arm", "generation"], observed=True)[list(columns)].mean()
-    return sorted(columns, key=lambda c: (c != f"{gene}.mean", -_range(means[c])))
+    moved = {column: _range(means[column]) for column in columns}
+    return sorted(columns, key=lambda c: (c != f"{gene}.mean", -moved[c]))
 
 
-def _range(column: pd.Series[Any]) -> float:
+def _range(column: Any) -> float:
     """Return the distance between the extremes of a column, 0 without values."""
     values = floats(column)
     values = values[np.isfinite(values)]

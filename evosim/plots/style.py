@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
+import numpy as np
 import seaborn as sns
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -210,14 +211,25 @@ def bounded(ax: Axes, bounds: tuple[float, float] | None) -> None:
         ax.set_yticks([0.0, 0.25, 0.5, 0.75, 1.0], ["0", "", "0.5", "", "1"])
 
 
+def settle(figure: Figure) -> None:
+    """Solve the layout of `figure` and keep it.
+
+    Positions are rounded, because the solver's last bit differs from call to call.
+    """
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for ax in figure.axes:
+        left, bottom, width, height = np.round(ax.get_position(original=True).bounds, 9)
+        ax.set_position((left, bottom, width, height))
+
+
 def save(figure: Figure, directory: Path, stem: str) -> list[Path]:
     """Write `figure` as PNG and SVG and return both paths.
 
     The layout is solved once and kept, and the canvases print directly: `Figure.savefig` would
     lay out and draw every figure three more times.
     """
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    settle(figure)
     paths = [directory / f"{stem}.png", directory / f"{stem}.svg"]
     png: Any = FigureCanvasAgg(figure)
     png.print_png(paths[0], metadata={"Software": None})
