@@ -26,7 +26,7 @@ def logits(tag, parameters, genes, cues, out):
     raise TypeError("only inside kernels")  # the overloads below are the implementations
 
 
-@overload(logits, jit_options={"error_model": "numpy"})
+@overload(logits, jit_options={"error_model": "numpy", "forceinline": True})
 def _logits(tag, parameters, genes, cues, out):
     if not isinstance(tag, KernelType):
         return None

@@ -193,16 +193,17 @@ def live_and_learn(
                 born[r, i, w] = weights[w]
         returns = 0.0
         squares = 0.0
+        decision = 0
+        words = (np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0))
         for episode in range(world.episodes):
             context, cs = begin_episode(world, context_cdf, key, generation, i, offset, episode)
             lived = 0
             earned = 0.0
             total = 0.0
-            words = (np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0))
-            for step in range(world.steps):
-                index = episode * world.steps + step
-                if (index & 3) == 0 or step == 0:
-                    words = philox(key, generation, i, ACTION + offset, index >> 2)
+            for _ in range(world.steps):
+                quarter = decision & 3
+                if quarter == 0:
+                    words = philox(key, generation, i, ACTION + offset, decision >> 2)
                 z = world.percept[cs]
                 if fresh[z] != version:
                     softmax64(
@@ -219,7 +220,6 @@ def live_and_learn(
                     table[z, :] = prob
                     units[z, :] = unit
                     fresh[z] = version
-                quarter = index & 3
                 word = words[0]
                 if quarter == 1:
                     word = words[1]
@@ -232,7 +232,7 @@ def live_and_learn(
                     acts[r, i, world.track[cs] * actions + action] += 1
                 v = 0.0
                 if world.outcomes > 1 or world.following.size == 0:
-                    v = uniform(key, generation, i, OUTCOME + offset, index)
+                    v = uniform(key, generation, i, OUTCOME + offset, decision)
                 following, gain, reward, entry = outcome(world_tag, world, cs, action, v)
                 if world.flags > 0 and world.once[entry] >= 0:
                     if taken[world.once[entry]]:
@@ -241,6 +241,7 @@ def live_and_learn(
                     taken[world.once[entry]] = True
                 earned += gain
                 total += reward
+                decision += 1
                 log[lived, 0] = z
                 log[lived, 1] = action
                 lived += 1
