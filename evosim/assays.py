@@ -40,6 +40,8 @@ class Probe:
         Exact measures: the action; -1 for propagated ones.
     weights : (P,) float64
         Exact measures: weight of each percept.
+    places : (S,) float64
+        Exact measures: weight of each state; sums to 1.
     value : (S, A, K) float64
         Propagated measures: what is summed (payoff or goal).
     target : (S,) uint8
@@ -55,6 +57,7 @@ class Probe:
     percepts: NDArray[np.int64]
     action: int
     weights: F64
+    places: F64
     value: F64
     target: NDArray[np.uint8]
     every: int
@@ -83,10 +86,10 @@ def make_probe(assay: Assay, resolved: Resolved, every: int) -> Probe:
         action = _index(measure.first_action or measure.action or "", world.actions, key, "action")
         states = np.flatnonzero(start)
         percepts, column = np.unique(world.percept[variant][states], return_inverse=True)
-        weights = np.bincount(column, start[states])
+        weights = np.bincount(column, start[states]).astype(np.float64)
         return Probe(
             assay.name, assay.context, assay.when, variant, percepts.astype(np.int64), action,
-            weights, nothing, np.zeros(0, np.uint8), assay.every or every,
+            weights, start, nothing, np.zeros(0, np.uint8), assay.every or every,
         )  # fmt: skip
     if resolved.world_tag.numba_type.kind != "tabular":
         raise UserError(
@@ -106,7 +109,7 @@ def make_probe(assay: Assay, resolved: Resolved, every: int) -> Probe:
         )
     return Probe(
         assay.name, assay.context, assay.when, variant,
-        np.arange(world.percept_cue.shape[0], dtype=np.int64), -1, nothing,
+        np.arange(world.percept_cue.shape[0], dtype=np.int64), -1, nothing, nothing,
         np.ascontiguousarray(value), target, assay.every or every,
     )  # fmt: skip
 

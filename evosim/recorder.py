@@ -17,7 +17,7 @@ from evosim.assays import Probe, birth_values, death_values
 from evosim.engine import Engine, Lives
 from evosim.ledger import Pedigree, haploid_mean
 from evosim.population import bit_values
-from evosim.predict import predict_arm  # landing
+from evosim.predict import predict_arm
 from evosim.worlds.build import percept_label
 
 F64 = NDArray[np.float64]
@@ -39,6 +39,10 @@ class Recorder:
         Assays.
     predicted : set of int
         When the predictors are asked.
+    asked : sequence of Probe
+        What they are asked.
+    met : (contexts,) float64
+        Frequencies of the contexts, summed over the generations closed so far.
     """
 
     label: str
@@ -47,6 +51,7 @@ class Recorder:
     probes: Sequence[Probe] = ()
     predicted: frozenset[int] = frozenset()
     asked: Sequence[Probe] = ()
+    met: F64 = field(default_factory=lambda: np.zeros(1))
     rows: dict[str, list[dict[str, Any]]] = field(
         default_factory=lambda: {
             name: []
@@ -62,7 +67,8 @@ class Recorder:
             self._trajectory(engine, lives, g, measured)
             self._contexts(engine, lives, g)
         if g in self.predicted and engine.resolved.model.predict is not None:
-            found = predict_arm(engine, lives, self.asked, engine.resolved.model.predict)
+            spec = engine.resolved.model.predict
+            found = predict_arm(engine, lives, self.asked, spec, self._past_frequency())
             for name, columns in (
                 ("predictions", found.prediction_columns()),
                 ("scores", found.score_columns()),
@@ -71,6 +77,8 @@ class Recorder:
 
     def closed(self, engine: Engine, lives: Lives, pedigree: Pedigree) -> None:
         """Write the ledger of the generation that was just closed, if its newborns are due."""
+        if engine.resolved.world is not None:
+            self.met = self.met + engine.resolved.world.frequency
         if self.rows["trajectory"] and self.rows["trajectory"][-1]["generation"] == (
             engine.generation - 1
         ):
@@ -80,6 +88,11 @@ class Recorder:
             if engine.resolved.world is not None:
                 self._logits(engine)
                 self._acts(engine, lives)
+
+    def _past_frequency(self) -> F64 | None:
+        """Return how often each context was met so far; None before anyone has left offspring."""
+        total = self.met.sum()
+        return self.met / total if total > 0 else None
 
     def _add(self, table: str, generation: int, **columns: Any) -> None:
         self.rows[table].append({"generation": generation, **columns})

@@ -15,6 +15,7 @@ from evosim.engine import Engine, Lives
 from evosim.errors import UserError
 from evosim.kernels.philox import replicate_keys
 from evosim.ledger import BOUND, Pedigree
+from evosim.predict import check_predict
 from evosim.recorder import Recorder
 from evosim.resolve import Resolved, resolve
 from evosim.scenario import ArmCell, Scenario, segments
@@ -165,7 +166,9 @@ def plan(scenario: Scenario) -> list[Plan]:
             stretches = [(s.start, resolve(s.model)) for s in segments(cell.model)]
             _same_shapes(stretches)
             for _, resolved in stretches:
-                make_probes(resolved, cell.model)
+                probes = make_probes(resolved, cell.model)
+                if cell.model.predict is not None:
+                    check_predict(resolved, _asked(probes, cell.model), cell.model.predict)
         except UserError as error:
             lines = KeyLines(scenario.text)
             raise placed(error, plain(cell.model), file=scenario.path, lines=lines) from None
@@ -230,13 +233,17 @@ def _run_cell(
                 engine.index_probes = _indices(resolved, model)
                 engine.change(resolved)
             recorder.probes = make_probes(resolved, model)
-            if model.predict is not None:
-                by_name = {probe.name: probe for probe in recorder.probes}
-                recorder.asked = [by_name[name] for name in model.predict.assays]
+            recorder.asked = _asked(recorder.probes, model)
         engine.step(last=g == p.generations)
         if progress is not None:
             progress.advance(1, p.cell.label)
     return recorder, engine
+
+
+def _asked(probes: Sequence[Probe], model: ScenarioModel) -> list[Probe]:
+    """Return the probes that the predictors are asked about."""
+    by_name = {probe.name: probe for probe in probes}
+    return [by_name[name] for name in (model.predict.assays if model.predict else ())]
 
 
 def _indices(resolved: Resolved, model: ScenarioModel) -> tuple[Probe, ...]:
