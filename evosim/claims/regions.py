@@ -33,10 +33,6 @@ class Region:
         """Tell whether the whole interval lies outside, on one side."""
         return not self._above(interval.high) or not self._below(interval.low)
 
-    def decides(self, interval: Interval) -> bool:
-        """Tell whether the interval is wholly inside or wholly outside."""
-        return self.contains(interval) or self.excludes(interval)
-
     def _above(self, x: float) -> bool:
         return self.low == -math.inf or x > self.low or (self.closed and x == self.low)
 
