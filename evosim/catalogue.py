@@ -54,18 +54,16 @@ def list_folder(folder: Path) -> list[Entry]:
 
 def describe(scenario: Scenario) -> str:
     """Return title, systems, arms and estimated cost in one line."""
-    from evosim.memory import estimate_memory
-    from evosim.report import size
+    from evosim.cost import estimate_cost
+    from evosim.units import size
 
+    cost = estimate_cost(scenario)
     model = scenario.model
-    cells = scenario.arms()
-    sizes = [cell.model.population for cell in cells]
-    lives = sum(s.agents * s.replicates * s.generations for s in sizes)
     systems = f" ({', '.join(model.systems)})" if model.systems else ""
-    arms = f"{len(cells)} arm{'s' if len(cells) > 1 else ''}"
+    arms = f"{cost.arms} arm{'s' if cost.arms > 1 else ''}"
     return (
-        f"{model.title}{systems}; {arms}, about {lives:.3g} agent-generations, "
-        f"{size(estimate_memory(scenario))} of memory"
+        f"{model.title}{systems}; {arms}, about {cost.lives:.3g} agent-generations, "
+        f"{size(cost.memory)} of memory"
     )
 
 

@@ -35,7 +35,9 @@ _FACES = (
     "api.py",
     "bench/",
     "cli.py",
+    "catalogue.py",
     "cli_errors.py",
+    "cost.py",
     "memory.py",
     "oracles/",
     "output.py",
@@ -48,6 +50,7 @@ _FACES = (
     "tables.py",
     "toml_text.py",
     "schema/",
+    "units.py",
     "validate",
 )
 

@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evosim.tables import records
+from evosim.units import duration, size
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -160,24 +161,6 @@ def missing(value: Any) -> bool:
     """Return whether a cell of a table holds nothing."""
     # By text, because pandas' NA refuses every comparison and pandas is slow to import.
     return value is None or str(value) in ("nan", "<NA>")
-
-
-def size(n_bytes: float) -> str:
-    """Return a number of bytes in a readable unit."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if n_bytes < 1000:
-            return f"{n_bytes:.3g} {unit}"
-        n_bytes /= 1000
-    return f"{n_bytes:.3g} TB"
-
-
-def duration(seconds: float) -> str:
-    """Return a time in a readable unit."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
 def show_claims(console: Console, run: Run) -> None:

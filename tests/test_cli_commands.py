@@ -192,7 +192,7 @@ def test_check_names_every_file(capsys, tmp_path):
     broken.write_text(cli_case.SCENARIO.replace("agents = 16", "agnets = 16"))
     code, out, err = call(capsys, "check", "scenarios/lamps.toml", broken, "scenarios/none.toml")
     assert code == 2
-    cost = "2 arms, about 576 agent-generations, 1.5 MB of memory"
+    cost = "2 arms, about 576 agent-generations, 350 MB of memory"
     assert out == f"ok scenarios/lamps.toml: Two lamps (S01); {cost}\n"
     first, second = err.splitlines()
     assert first.startswith(f"evosim: {broken}:7: ")

@@ -9,7 +9,7 @@ import time
 import pandas as pd
 import pytest
 
-from evosim import report
+from evosim import report, units
 from evosim.progress import SilentProgress, TerminalProgress, terminal_progress
 
 
@@ -82,8 +82,8 @@ def test_numbers_have_four_digits(value, text):
 
 
 def test_times_and_sizes_are_readable():
-    assert [report.duration(s) for s in (0.04, 75, 7300)] == ["0.0 s", "1 min 15 s", "2 h 1 min"]
-    assert [report.size(n) for n in (999, 1.5e6, 2e13)] == ["999 B", "1.5 MB", "20 TB"]
+    assert [units.duration(s) for s in (0.04, 75, 7300)] == ["0.0 s", "1 min 15 s", "2 h 1 min"]
+    assert [units.size(n) for n in (999, 1.5e6, 2e13)] == ["999 B", "1.5 MB", "20 TB"]
 
 
 def test_the_bar_shows_speed_and_goes_away():

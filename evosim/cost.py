@@ -1,0 +1,165 @@
+"""What a run would cost, from its scenario alone and without the compiled engine.
+
+`evosim check` shall answer at once, so this counts the arrays that the engine would make instead
+of making them. Worlds are built, because that is quick and shows every mistake in their maps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from evosim.errors import UserError
+
+if TYPE_CHECKING:
+    from evosim.scenario import Scenario
+    from evosim.scenario.model import ScenarioModel
+    from evosim.worlds.tabular import TabularWorld
+
+#: What Python, the compiled kernels and the table libraries take by themselves, in bytes.
+BASE = 350_000_000
+#: One row of the widest table (the ledger) before it is written, in bytes.
+_ROW = 150
+#: Rows per replicate and arm that are recorded where the scenario does not say how often.
+_ROWS = 50
+
+
+@dataclass(frozen=True)
+class Cost:
+    """How large a run is.
+
+    Attributes
+    ----------
+    arms : int
+        Cells of all arms.
+    lives : int
+        Agents times replicates times generations, over all arms.
+    memory : int
+        Bytes at the largest moment.
+    """
+
+    arms: int
+    lives: int
+    memory: int
+
+
+def estimate_cost(scenario: Scenario) -> Cost:
+    """Count lives and bytes of a run.
+
+    One arm lives at a time: genomes twice (now and next), payoffs, parents, tracked acts, learned
+    state; the recorded rows of all arms add up.
+
+    Parameters
+    ----------
+    scenario : Scenario
+
+    Returns
+    -------
+    Cost
+
+    Raises
+    ------
+    UserError
+        A world of some arm cannot be built.
+    """
+    cells = scenario.arms()
+    lives = rows = 0
+    largest = 0
+    for cell in cells:
+        size = cell.model.population
+        try:
+            world = _check_worlds(cell.model)
+        except UserError as error:
+            raise _placed(error, scenario) from None
+        lives += size.agents * size.replicates * size.generations
+        largest = max(largest, _agents(cell.model) * _bytes_per_agent(cell.model, world))
+        rows += size.replicates * _recorded(cell.model) * _quantities(cell.model, world)
+    return Cost(len(cells), lives, BASE + largest + rows * _ROW)
+
+
+def _placed(error: UserError, scenario: Scenario) -> UserError:
+    from evosim.scenario.lines import KeyLines
+    from evosim.scenario.load import placed
+    from evosim.scenario.resolved import plain
+
+    lines = KeyLines(scenario.text)
+    return placed(error, plain(scenario.model), file=scenario.path, lines=lines)
+
+
+def _check_worlds(model: ScenarioModel) -> TabularWorld | None:
+    """Build the world of every stretch of generations; return the first."""
+    from evosim.scenario import segments
+    from evosim.scenario.kinds import user_parts
+
+    if user_parts(model):
+        # The user's file has loaded the compiler already, and only resolving calls its class.
+        from evosim.resolve import resolve
+
+        built = [resolve(part.model).world for part in segments(model)]
+    elif model.world.kind == "landscape":
+        return None
+    else:
+        from evosim.worlds.build import build_world
+
+        built = [build_world(part.model) for part in segments(model)]
+    return built[0]
+
+
+def _agents(model: ScenarioModel) -> int:
+    size = model.population
+    room = size.agents
+    if model.selection.kind == "density":
+        room = size.limit or 4 * room
+    return room * size.replicates
+
+
+def _bytes_per_agent(model: ScenarioModel, world: TabularWorld | None) -> int:
+    real, bits = _loci(model, world)
+    genome = model.population.ploidy * (4 * real + 8 * ((bits + 63) // 64))
+    # Twice the genome, eight float32 sums, parents and offspring counts, keys of the draws.
+    each = 2 * genome + 8 * 4 + 4 * 3 + 24 + 4 * real
+    if world is not None:
+        each += 4 * _tracked(model, world) * len(world.actions)
+        if getattr(model.mind, "learning", "none") != "none":
+            values = max(_policy(model, world), len(world.percept_cue) * len(world.actions))
+            each += 16 * (values + world.start_cdf.size)
+    if model.selection.kind == "replay":
+        each += 8 * model.population.generations
+    return each
+
+
+def _loci(model: ScenarioModel, world: TabularWorld | None) -> tuple[int, int]:
+    """Return the numbers of real loci and of bits per haplotype."""
+    from evosim.scenario.check_biology import locus_count
+
+    counts = {"real": 0, "bits": 0}
+    for name, gene in model.genome.items():
+        counts[gene.kind] += locus_count(name, model) or _policy(model, world)
+    return counts["real"], counts["bits"]
+
+
+def _policy(model: ScenarioModel, world: TabularWorld | None) -> int:
+    """Return the loci of a policy (for a user's mind: as many as a linear one has)."""
+    if world is None:
+        return 1
+    cues, actions = len(world.cue_names), len(world.actions)
+    outputs = 1 if actions == 2 else actions
+    if getattr(model.mind, "policy", "linear") == "mlp":
+        hidden: int = getattr(model.mind, "hidden", 0)
+        return hidden * (cues + 1) + outputs * (hidden + 1)
+    return outputs * cues
+
+
+def _tracked(model: ScenarioModel, world: TabularWorld) -> int:
+    """Return the most pairs of context and percept that the ledger can follow."""
+    return len(world.contexts) * min(model.ledger.percepts, len(world.percept_cue))
+
+
+def _recorded(model: ScenarioModel) -> int:
+    generations = model.population.generations
+    return 2 + generations // (model.record.every or -(-generations // _ROWS))
+
+
+def _quantities(model: ScenarioModel, world: TabularWorld | None) -> int:
+    tracked = 0 if world is None else _tracked(model, world)
+    return sum(_loci(model, world)) + 3 * tracked + 30

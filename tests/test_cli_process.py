@@ -1,0 +1,118 @@
+"""The real command in a process of its own: start-up, signals, pipes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import cli_case
+import pytest
+
+import evosim
+
+HEAVY = ("numba", "pandas", "scipy", "matplotlib", "pyarrow", "mesa")
+
+
+@contextmanager
+def started(*arguments, folder):
+    """Start a command in `folder`; whatever happens in the test, it ends with the block."""
+    environment = {k: v for k, v in os.environ.items() if k not in ("FORCE_COLOR", "NO_COLOR")}
+    with subprocess.Popen(
+        arguments,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def finish(process):
+    out, err = process.communicate(timeout=60)
+    return process.returncode, out, err
+
+
+def done(*arguments, folder):
+    """Return exit code, stdout and stderr of a command."""
+    with started(*arguments, folder=folder) as process:
+        return finish(process)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "lamps.toml").write_text(cli_case.SCENARIO)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["run", "--help"], ["check", "lamps.toml"], ["list", "."]]
+)
+def test_light_commands_load_nothing_heavy(folder, arguments):
+    code = (
+        "import sys\nfrom evosim.cli import main\ncode = main(sys.argv[1:])\n"
+        f"print([m for m in {HEAVY} if m in sys.modules], file=sys.stderr)\nsys.exit(code)\n"
+    )
+    ended, out, err = done(sys.executable, "-c", code, *arguments, folder=folder)
+    assert ended == 0
+    assert out
+    assert err == "[]\n"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["check", "lamps.toml"]])
+def test_light_commands_are_quick(folder, arguments):
+    times = []
+    for _ in range(3):
+        began = time.perf_counter()
+        assert done(sys.executable, "-m", "evosim", *arguments, folder=folder)[0] == 0
+        times.append(time.perf_counter() - began)
+    # 0.1 s and 0.3 s on an idle machine; the best of three forgives a busy one.
+    assert min(times) < 0.8
+
+
+def test_the_installed_command_tells_its_version(folder):
+    command = Path(sys.executable).with_name("evosim")
+    answer = (0, f"evosim {evosim.__version__}\n", "")
+    assert done(command, "--version", folder=folder) == answer
+
+
+def test_a_pipe_that_closes_early_is_no_error(folder):
+    with started(sys.executable, "-m", "evosim", "schema", folder=folder) as process:
+        process.stdout.close()
+        err = process.stderr.read()
+        assert (process.wait(60), err) == (0, "")
+
+
+def test_a_run_writes_its_directory(folder):
+    code, out, err = done(sys.executable, "-m", "evosim", "run", "lamps.toml", folder=folder)
+    assert (code, err) == (0, "")
+    assert "\x1b" not in out
+    assert "worst Price residual" in out
+    assert evosim.load(folder / "results" / "lamps").info["seed"] == 5
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_run_and_leaves_nothing(folder, number, code):
+    command = [sys.executable, "-m", "evosim", "run", "lamps.toml", "--generations", "10000000"]
+    partial = folder / "results" / ".lamps.partial"
+    with started(*command, folder=folder) as process:
+        deadline = time.monotonic() + 60
+        while not partial.exists():
+            assert time.monotonic() < deadline
+            assert process.poll() is None, process.stderr.read()
+            time.sleep(0.02)
+        time.sleep(0.5)
+        process.send_signal(number)
+        ended, out, err = finish(process)
+    assert (ended, out) == (code, "")
+    assert err.startswith("evosim: ")
+    assert err.count("\n") == 1
+    assert list((folder / "results").iterdir()) == []
