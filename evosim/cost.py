@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
 #: What Python, the compiled kernels and the table libraries take by themselves, in bytes.
 BASE = 350_000_000
-#: One row of the widest table (the ledger) before it is written, in bytes.
-_ROW = 150
+#: A row of the ledger, twice (its parts and the table they are joined into); measured, in bytes.
+_ROW = 400
+#: What the other tables take, in such rows.
+_OTHER_ROWS = 8
 #: Rows per replicate and arm that are recorded where the scenario does not say how often.
 _ROWS = 50
 
@@ -162,4 +164,4 @@ def _recorded(model: ScenarioModel) -> int:
 
 def _quantities(model: ScenarioModel, world: TabularWorld | None) -> int:
     tracked = 0 if world is None else _tracked(model, world)
-    return sum(_loci(model, world)) + 3 * tracked + 30
+    return sum(_loci(model, world)) + 3 * tracked + _OTHER_ROWS

@@ -99,6 +99,18 @@ def test_a_run_writes_its_directory(folder):
     assert evosim.load(folder / "results" / "lamps").info["seed"] == 5
 
 
+def test_the_same_seed_gives_the_same_bytes(folder):
+    run = [sys.executable, "-m", "evosim", "run", "lamps.toml", "--no-plots", "--out"]
+    for name, options in {"a": ["--threads", "1"], "b": [], "c": ["--seed", "6"]}.items():
+        assert done(*run, name, *options, folder=folder)[0] == 0
+    files = [path.name for path in (folder / "a").iterdir() if path.name != "run.json"]
+    assert len(files) == 9
+    for name in files:
+        assert (folder / "a" / name).read_bytes() == (folder / "b" / name).read_bytes(), name
+    name = "trajectory.parquet"
+    assert (folder / "a" / name).read_bytes() != (folder / "c" / name).read_bytes()
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_the_run_and_leaves_nothing(folder, number, code):
     command = [sys.executable, "-m", "evosim", "run", "lamps.toml", "--generations", "10000000"]
