@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +14,12 @@ from evosim.errors import EngineError
 from evosim.kernels import landscape as land
 from evosim.kernels import learn, life, reproduce
 from evosim.kernels.accelerate import run_blocks
+from evosim.kernels.tags import FUNCTIONS
 from evosim.ledger import Ledger, Pedigree
 from evosim.parents import choose_parents
 from evosim.population import Population, bit_values, expressed, found
 from evosim.resolve import Resolved
+from evosim.user_code import in_one_line
 
 F64 = NDArray[np.float64]
 
@@ -90,6 +93,7 @@ class Engine:
     generation: int = 0
     extinct: dict[int, int] = field(default_factory=dict)
 
+    @in_one_line
     def __post_init__(self) -> None:
         self.population = found(self.resolved, self.keys)
         self.ledger = Ledger(
@@ -100,11 +104,18 @@ class Engine:
             self.threads,
         )
 
+    def user_functions(self) -> list[tuple[str, str, dict[str, Callable[..., Any]]]]:
+        """Return (role, kind, functions by name) of what users wrote and kernels compile."""
+        tags = (self.resolved.world_tag, self.resolved.mind_tag, self.resolved.selection.tag)
+        types = [tag.numba_type for tag in tags if tag is not None]
+        return [(t.role, t.kind, FUNCTIONS[t.key]) for t in types if t.key in FUNCTIONS]
+
     def change(self, resolved: Resolved) -> None:
         """Go on with other parameters (an intervention or the next phase)."""
         self.resolved = resolved
         self.ledger.rebase(self.population)
 
+    @in_one_line
     def step(self, *, last: bool = False) -> Lives:
         """Run one generation.
 

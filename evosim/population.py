@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,11 +60,12 @@ def found(resolved: Resolved, keys: NDArray[np.uint64]) -> Population:
     replicates = keys.size
     real = np.zeros((replicates, room, layout.ploidy * layout.real_loci), np.float32)
     bits = np.zeros((replicates, room, layout.ploidy * layout.words), np.uint64)
-    for ordinal, slot in enumerate(layout.real + layout.bits):
+    for slot in layout.real + layout.bits:
         for haplotype in range(layout.ploidy):
-            _found_gene(slot, layout, ordinal, haplotype, keys, spec.agents, real, bits)
+            _found_gene(slot, layout, haplotype, keys, spec.agents, real, bits)
     count = np.full(replicates, spec.agents, np.int64)
-    return Population(count, real, np.empty_like(real), bits, np.empty_like(bits))
+    # Zeros, not whatever memory held: slots without an agent are saved with the others.
+    return Population(count, real, np.zeros_like(real), bits, np.zeros_like(bits))
 
 
 _DRAWN = {"value": 0, "normal": 1, "uniform": 2, "probability": 3, "share": 4}
@@ -72,7 +74,6 @@ _DRAWN = {"value": 0, "normal": 1, "uniform": 2, "probability": 3, "share": 4}
 def _found_gene(
     slot: Slot,
     layout: Layout,
-    ordinal: int,
     haplotype: int,
     keys: NDArray[np.uint64],
     agents: int,
@@ -101,14 +102,25 @@ def _found_gene(
         high,
         threshold,
         keys,
-        ordinal * layout.ploidy + haplotype,
-        agents * haplotype,
+        zlib.crc32(slot.name.encode()),
+        haplotype,
         agents,
         slot.bits,
         haplotype * (layout.words * 64 if slot.bits else layout.real_loci) + slot.start,
         real,
         bits,
     )
+    if how == "normal" and slot.gene.bounds is not None:
+        first = haplotype * layout.real_loci
+        _reflect(real[:, :agents, first + slot.start : first + slot.stop], *slot.gene.bounds)
+
+
+def _reflect(values: F32, low: float, high: float) -> None:
+    """Fold founders back into their gene's bounds, as reproduction does with mutants."""
+    least, most = np.float32(low), np.float32(high)
+    values[...] = np.where(values < least, least + (least - values), values)
+    values[...] = np.where(values > most, most - (values - most), values)
+    np.clip(values, least, most, out=values)
 
 
 def expressed(

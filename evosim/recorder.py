@@ -82,7 +82,8 @@ class Recorder:
         if self.rows["trajectory"] and self.rows["trajectory"][-1]["generation"] == (
             engine.generation - 1
         ):
-            self.rows["trajectory"][-1]["offspring_variance"] = _offspring_variance(pedigree)
+            variance = _offspring_variance(pedigree, lives.count)
+            self.rows["trajectory"][-1]["offspring_variance"] = variance
         if engine.generation in self.generations:
             self._genes(engine)
             if engine.resolved.world is not None:
@@ -347,9 +348,8 @@ def _learned_acts(engine: Engine, lives: Lives) -> F64:
     return (flat.sum(axis=1) / np.maximum(lives.count, 1)[:, None]).reshape(shape)
 
 
-def _offspring_variance(pedigree: Pedigree) -> F64:
-    """Return (R,) variance of relative offspring numbers."""
-    gametes = pedigree.gametes.astype(np.float64)
-    mean = gametes.mean(axis=1)
+def _offspring_variance(pedigree: Pedigree, count: NDArray[np.int64]) -> F64:
+    """Return (R,) variance of relative offspring numbers among the agents that lived."""
+    mean, sd = _moments(pedigree.gametes.astype(np.float64), count)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(mean > 0, gametes.var(axis=1) / mean**2, np.nan)
+        return np.where(mean > 0, (sd / mean) ** 2, np.nan)

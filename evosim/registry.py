@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from evosim.errors import UserError, did_you_mean
+from evosim.user_code import check_arguments, fingerprint
 
 
 @dataclass(frozen=True)
@@ -37,29 +38,44 @@ REQUIRED = {
     "mind": ("parameters", "loci", "logits"),
     "selection": ("parameters", "fitness"),
 }
+#: The function of each role that is compiled into the loop.
+KERNEL = {"world": "step", "mind": "logits", "selection": "fitness"}
+#: Names by which scenarios or kernels know what is built in.
+BUILT_IN = {
+    "world": ("grid", "chain", "bandit", "graph", "landscape", "tabular"),
+    "mind": ("reflex", "linear", "mlp", "none"),
+    "selection": ("wright-fisher", "moran", "truncation", "tournament", "density", "replay"),
+}
 
 
 def _register(role: str, kind: str) -> Callable[[type], type]:
     def decorate(cls: type) -> type:
+        if kind in BUILT_IN[role]:
+            raise UserError(
+                f"{role} '{kind}' ({cls.__qualname__}) has the name of a built-in one",
+                allowed=f"any name but {', '.join(BUILT_IN[role])}",
+            )
         missing = [name for name in REQUIRED[role] if not hasattr(cls, name)]
         if missing:
             raise UserError(
                 f"{role} '{kind}' ({cls.__qualname__}) lacks {', '.join(missing)}",
                 allowed=", ".join(REQUIRED[role]),
             )
-        _ENTRIES[role, kind] = Entry(role, kind, cls, _digest(cls))
+        function = getattr(cls, KERNEL[role])
+        check_arguments(role, kind, KERNEL[role], function)
+        _ENTRIES[role, kind] = Entry(role, kind, cls, _digest(cls, function))
         return cls
 
     return decorate
 
 
-def _digest(cls: type) -> str:
-    # The whole file: helpers beside the class are compiled into the kernel as well.
+def _digest(cls: type, function: Callable[..., Any]) -> str:
     try:
         text = Path(inspect.getfile(cls)).read_bytes()
     except (OSError, TypeError):
-        text = inspect.getsource(cls).encode()
-    return hashlib.sha256(text + cls.__qualname__.encode()).hexdigest()[:16]
+        text = b""  # typed in at a prompt: the fingerprint alone has to tell
+    name = cls.__qualname__.encode()
+    return hashlib.sha256(text + name + fingerprint([function])).hexdigest()[:16]
 
 
 def world(kind: str) -> Callable[[type], type]:

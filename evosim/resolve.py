@@ -22,6 +22,7 @@ from evosim.scenario.biology import Density, Fitness, ReflexMind, Truncation, Us
 from evosim.scenario.model import ScenarioModel
 from evosim.scenario.world import LandscapeWorld, UserWorld
 from evosim.worlds.build import build_world
+from evosim.worlds.parts import cumulative
 from evosim.worlds.tables import user_tag, user_world, world_tables
 from evosim.worlds.tabular import TabularWorld
 
@@ -135,6 +136,7 @@ def resolve(model: ScenarioModel) -> Resolved:
         unknown kinds.
     """
     world, parameters, world_tag = _world(model)
+    _check_temperature(model)
     mind_tag, mind, hidden, need = _mind(model, world)
     loci, labels = _loci(model, world, hidden, need)
     layout = make_layout(model.genome, loci, labels, model.population.ploidy)
@@ -152,8 +154,7 @@ def resolve(model: ScenarioModel) -> Resolved:
             rate_locus=layout.locus("learning_rate"),
         )
         share = world.variant_frequency(world.frequency)
-        cdf = np.cumsum(share)
-        cdf[-1] = 1.0
+        cdf = cumulative(share)
         tracked, track = _tracked(model, world, share)
         tables = world_tables(world, track, model.world.step_payoff, model.world.step_reward)
         if parameters is not None:
@@ -239,6 +240,26 @@ def _mind(
                 key="mind.learning",
             )
     return Tag("mind", spec.policy), tables, hidden, need
+
+
+def _check_temperature(model: ScenarioModel) -> None:
+    """Refuse a gene that could bring a temperature of zero or less to the softmax."""
+    gene = model.genome.get("temperature")
+    if gene is None or (gene.noise == 0.0 and gene.scale != "linear"):
+        return
+    start = gene.initial
+    values = start.value if isinstance(start.value, list) else [start.value]
+    drawn = [*(start.uniform or ()), *(start.values or ()), *values]
+    constant = gene.mutation == 0.0 and start.normal is None
+    positive = all(v is None or v > 0.0 for v in drawn) if constant else False
+    if gene.bounds is not None:
+        positive = positive or gene.bounds[0] > 0.0
+    if gene.noise > 0.0 or not positive:
+        raise UserError(
+            "can become zero or negative",
+            key="genome.temperature",
+            allowed="scale = 'log', or bounds = [low, high] with low above 0; no noise",
+        )
 
 
 def _loci(

@@ -17,6 +17,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -82,10 +83,12 @@ def run_blocks(function: Any, blocks: int, threads: int, *args: Any) -> None:
     if threads <= 1 or blocks < 2 * threads:
         function(0, blocks, *args)
         return
-    pool = _POOLS.setdefault(threads, ThreadPoolExecutor(threads - 1, "evosim"))
+    if threads not in _POOLS:
+        _POOLS[threads] = ThreadPoolExecutor(threads - 1, "evosim")
+    pool = _POOLS[threads]
     parts = min(4 * threads, blocks)
     bounds = [blocks * k // parts for k in range(parts + 1)]
-    ranges = list(zip(bounds[:-1], bounds[1:], strict=True))
+    ranges = list(pairwise(bounds))
     waiting = [pool.submit(function, lo, hi, *args) for lo, hi in ranges[1:]]
     function(*ranges[0], *args)
     # The calling thread helps: it takes ranges nobody has started yet.

@@ -3,7 +3,8 @@
 Two-action policies have one logit, that of the first action; A > 2 actions have A. Loops run
 four cues at a time with percepts innermost: they vectorise without compile-time shapes, and four
 sums share a load and a store (measured: 1.7 times faster than cue by cue). Sums go in cue order
-throughout, so that every way of decoding gives the same bits. The softmax subtracts the largest logit per percept (adaptations can be arbitrarily strong).
+throughout, so that every way of decoding gives the same bits. The softmax subtracts the largest
+logit per percept (adaptations can be arbitrarily strong).
 """
 
 from __future__ import annotations

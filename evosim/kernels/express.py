@@ -11,15 +11,18 @@ from evosim.kernels.philox import EXPRESS, INITIAL, double, philox
 from evosim.kernels.vecmath import fill_normals
 
 _f = np.float32
-#: Draws reserved per gene and haplotype, so that adding a gene changes no other gene's founders.
+#: Draws reserved per haplotype.
 _STRIDE = 1 << 20
 
 
 @kernel
 def draw_initial(
-    how, each, low, high, threshold, keys, ordinal, first_agent, agents, is_bits, at, real, bits
+    how, each, low, high, threshold, keys, gene, haplotype, agents, is_bits, at, real, bits
 ):
     """Fill one gene of one haplotype of all founders.
+
+    Founders belong to no generation: that counter word names the gene instead, so that adding a
+    gene changes no other gene's founders, wherever in the genome it stands.
 
     Parameters
     ----------
@@ -27,8 +30,10 @@ def draw_initial(
         0 the values `each`; 1 normal(low, high); 2 uniform(low, high); 3 bits with probability
         `threshold`; 4 the first `threshold` gametes get `high`, the others `low`.
     each : (K,) float64
-    first_agent : int
-        Gametes before this haplotype's (0, or the number of agents).
+    gene : int
+        32 bits that name the gene.
+    haplotype : int
+        0 or 1.
     at : int
         Real: first column; bits: first bit of the haplotype's row.
     real : (R, N, ...) float32
@@ -41,17 +46,17 @@ def draw_initial(
     for r in range(keys.size):
         for i in range(agents):
             if how == 1:
-                fill_normals(keys[r], 0, i, INITIAL, ordinal * _STRIDE, words, normal, loci)
+                fill_normals(keys[r], gene, i, INITIAL, haplotype * _STRIDE, words, normal, loci)
             for k in range(loci):
                 x = each[k]
                 if how == 1:
                     x = low + high * np.float64(normal[k])
                 elif how == 2 or how == 3:
-                    a, b, _, _ = philox(keys[r], 0, i, INITIAL, ordinal * _STRIDE + k)
+                    a, b, _, _ = philox(keys[r], gene, i, INITIAL, haplotype * _STRIDE + k)
                     u = double(a, b)
                     x = low + (high - low) * u if how == 2 else np.float64(u < threshold)
                 elif how == 4:
-                    x = high if first_agent + i < threshold else low
+                    x = high if haplotype * agents + i < threshold else low
                 if not is_bits:
                     real[r, i, at + k] = _f(x)
                 elif x >= 0.5:

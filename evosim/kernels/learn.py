@@ -3,7 +3,7 @@
 REINFORCE (Williams 1992): theta += rate * advantage * sum_t grad log pi(a_t | z_t); the reward
 enters only as a multiplier of the step. Weights are float64 and generalise over cues.
 Cross (1973): on action a with reward u in [0, 1], p_a += rate u (1 - p_a) and
-p_b -= rate u p_b for the others; float64 probabilities per percept.
+p_b -= rate u p_b for the others, with rate u kept within [0, 1]; float64 probabilities per percept.
 Learned state starts from the genome at birth and dies with the agent.
 """
 
@@ -246,12 +246,14 @@ def live_and_learn(
                 log[lived, 1] = action
                 lived += 1
                 if mind.rule == CROSS:
-                    # In this order the probabilities sum to 1 up to rounding at every step.
+                    # In this order the probabilities sum to 1 up to rounding at every step. A rate
+                    # that mutated out of [0, 1] must not take them out of it as well.
+                    move = min(max(rate * reward, 0.0), 1.0)
                     for a in range(actions):
                         if a == action:
-                            table[z, a] += rate * reward * (1.0 - table[z, a])
+                            table[z, a] += move * (1.0 - table[z, a])
                         else:
-                            table[z, a] -= rate * reward * table[z, a]
+                            table[z, a] -= move * table[z, a]
                 if following < 0:
                     break
                 cs = following

@@ -137,6 +137,8 @@ def _outcome(tag, world, cs, action, u):
         state, payoff, reward, ends = function(
             world.parameters[context], cs - base, np.int64(action), u
         )
+        if state < 0 or state >= states:
+            raise IndexError("step gives a state that is none of 0 to states - 1")
         following = base + state
         return np.int32(-1 - following if ends else following), payoff, reward, 0
 

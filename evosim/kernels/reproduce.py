@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from evosim.kernels.accelerate import inline, kernel
-from evosim.kernels.philox import CROSSOVER, FLIP, MUTATION, double, philox
+from evosim.kernels.philox import CROSSOVER, FLIP, MUTATION, TWO32, double, philox
 from evosim.kernels.vecmath import fill_normals
 
 _f = np.float32
@@ -127,7 +127,7 @@ def reproduce_real(
                                 MUTATION,
                                 (birth * ploidy + h) * (quarters + width) + quarters + k,
                             )
-                            if _f(w >> np.uint64(8)) * _f(5.9604645e-08) >= chance[start + k]:
+                            if np.float64(w) * TWO32 >= chance[start + k]:
                                 normal[k] = _f(0.0)
                     for k in range(width):
                         out[start + k] += sd[start + k] * normal[k]

@@ -18,6 +18,9 @@ from evosim.kernels.philox import MATE, MORAN, PARENT, below, double, philox
 #: Agents per block of the parallel kernels here; fixed, so that sums do not depend on threads.
 BLOCK = 1024
 
+#: Poisson draws of larger means are made in parts.
+LARGEST_MEAN = 500.0
+
 EXPONENTIAL = 0
 PROPORTIONAL = 1
 NEUTRAL = 2
@@ -52,7 +55,7 @@ def fitness_from(first, last, kind, slope, baseline, relative, count, criterion,
 
 @kernel
 def breeders(first, last, fraction, threshold, keys, generation, count, criterion, fitness):
-    """Truncation: fitness 1 for those that breed, 0 for the others.
+    """Give fitness 1 to those that breed, 0 to the others (truncation).
 
     With ``fraction > 0`` the best share of each replicate breeds (ties at the edge by lot),
     else all with a criterion of at least `threshold`.
@@ -65,7 +68,7 @@ def breeders(first, last, fraction, threshold, keys, generation, count, criterio
             for i in range(n):
                 fitness[r, i] = 1.0 if criterion[r, i] >= threshold else 0.0
             continue
-        wanted = max(1, int(math.floor(n * fraction + 0.5)))
+        wanted = max(1, math.floor(n * fraction + 0.5))
         edge = np.sort(criterion[r, :n])[n - wanted]
         above = 0
         tied = np.empty(n, np.int64)
@@ -233,16 +236,24 @@ def poisson(first, last, capacity, keys, generation, count, fitness, limit, born
         crowd = math.exp(-n / capacity)
         j = 0
         for i in range(n):
-            a, b, _, _ = philox(keys[r], generation, i, PARENT, 0)
-            u = double(a, b)
-            mean = fitness[r, i] * crowd
-            term = math.exp(-mean)
-            upto = term
+            rest = fitness[r, i] * crowd
+            draw = 0
             k = 0
-            while u >= upto and term > 0.0:
-                k += 1
-                term *= mean / k
-                upto += term
+            # A sum of Poisson draws is a Poisson draw: exp(-mean) must not vanish.
+            while draw == 0 or (rest > 0.0 and j + k <= limit):
+                mean = min(rest, LARGEST_MEAN)
+                rest -= mean
+                a, b, _, _ = philox(keys[r], generation, i, PARENT, draw)
+                draw += 1
+                u = double(a, b)
+                term = math.exp(-mean)
+                upto = term
+                part = 0
+                while u >= upto and term > 0.0:
+                    part += 1
+                    term *= mean / part
+                    upto += term
+                k += part
             gametes[r, i] = k
             if j + k > limit:
                 j = -1
@@ -328,7 +339,7 @@ def moran(first, last, keys, generation, count, fitness, gametes, parent, births
 
 
 @kernel
-def count_gametes(first, last, born, count, source, gametes):
+def count_gametes(first, last, born, source, gametes):
     """Add one gamete to the agent that each of the offspring names in `source`."""
     for r in range(first, last):
         for j in range(born[r]):
