@@ -255,15 +255,24 @@ def validate(
     pattern: Annotated[
         str, typer.Option("-k", metavar="NAME", help="only results whose id or name holds this")
     ] = "",
+    quick: Annotated[
+        bool, typer.Option("--quick", help="fewer replicates, wider tolerances")
+    ] = False,
+    threads: Threads = None,
     debug: Debug = False,
 ) -> int:
     """Measure the simulator against theory, with the tolerances it predicts."""
     from evosim.report import make_console, validation_table
-    from evosim.validate import run_suite
+    from evosim.validate import matching, run_suite
 
-    rows = list(run_suite(pattern))
-    if not rows:
+    chosen = matching(pattern)
+    if not chosen:
         raise UserError(f"no theory result matches '{pattern}'")
+    rows = []
+    for result in chosen:
+        if sys.stderr.isatty():
+            say(f"measuring {result.id} {result.name}")
+        rows += run_suite(result.name, quick, threads)
     make_console().print(validation_table(rows))
     off = sum(not row.ok for row in rows)
     say(f"{len(rows) - off} of {len(rows)} quantities agree with theory")

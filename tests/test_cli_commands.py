@@ -217,14 +217,18 @@ def test_list_shows_a_folder(capsys, tmp_path):
 
 
 def test_validate_prints_measured_against_expected(capsys, monkeypatch):
-    def run_suite(pattern):
+    def matching(pattern):
+        names = {"T1": "fixation", "T2": "drift"}
+        return [SimpleNamespace(id=i, name=n) for i, n in names.items() if pattern in n]
+
+    def run_suite(pattern, quick, threads):
         names = ("id", "quantity", "expected", "measured", "tolerance", "ok")
         rows = [("T1", "fixation", 0.1, 0.11, 0.02, True), ("T2", "drift", 1.0, 2.0, 0.1, False)]
         chosen = [row for row in rows if pattern in row[1]]
         return [SimpleNamespace(**dict(zip(names, row, strict=True))) for row in chosen]
 
     suite = ModuleType("evosim.validate")
-    suite.run_suite = run_suite
+    suite.matching, suite.run_suite = matching, run_suite
     monkeypatch.setitem(sys.modules, "evosim.validate", suite)
     code, out, err = call(capsys, "validate")
     assert code == 1
