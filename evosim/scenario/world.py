@@ -93,6 +93,9 @@ class GraphWorld(_Episodic):
     kind: Literal["graph"]
     actions: Annotated[list[Name], Field(min_length=1)]
     start: Name | dict[Name, Probability]
+    chances: dict[Name, Probability] = Field(
+        default_factory=dict, description="named probabilities that transitions refer to"
+    )
     transitions: list[Transition] = Field(
         default_factory=list, description="transitions that hold in every context"
     )

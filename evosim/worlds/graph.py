@@ -24,6 +24,8 @@ from evosim.worlds.tabular import I32
 
 #: The unnamed terminal state.
 END = "end"
+#: The probability that the other outcomes leave.
+REST = "rest"
 
 #: (state, action) -> the transitions that start there.
 Leaving = dict[tuple[str, str], list[Transition]]
@@ -89,8 +91,42 @@ def _leaving(world: GraphWorld, transitions: Sequence[Transition], key: str) -> 
             for action in actions:
                 table.setdefault((state, action), []).append(transition)
     for (state, action), leads in table.items():
-        check_sum((t.p for t in leads), f"probabilities of '{action}' in state '{state}'", key)
+        what = f"probabilities of '{action}' in state '{state}'"
+        table[state, action] = _with_numbers(world, leads, what, key)
+        check_sum(map(probability, table[state, action]), what, key)
     return table
+
+
+def probability(transition: Transition) -> float:
+    """Return the probability of a transition whose name was replaced by its number."""
+    assert not isinstance(transition.p, str)
+    return transition.p
+
+
+def _with_numbers(
+    world: GraphWorld, leads: list[Transition], what: str, key: str
+) -> list[Transition]:
+    """Replace named chances, and 'rest' by what the other outcomes leave."""
+    numbers: list[float | None] = []
+    for transition in leads:
+        name = transition.p
+        if name == REST:
+            numbers.append(None)
+        elif isinstance(name, str):
+            if name not in world.chances:
+                raise unknown("chance", name, [*world.chances, REST], f"{key}.p")
+            numbers.append(world.chances[name])
+        else:
+            numbers.append(name)
+    if numbers.count(None) > 1:
+        raise UserError(f"two outcomes take the rest of the {what}", key=key, allowed="one")
+    rest = 1.0 - sum(n for n in numbers if n is not None)
+    if None in numbers and rest < -1e-9:
+        raise UserError(f"{what} sum to {1.0 - rest:g} without the rest", key=key, allowed="1")
+    return [
+        transition.model_copy(update={"p": max(rest, 0.0) if number is None else number})
+        for transition, number in zip(leads, numbers, strict=True)
+    ]
 
 
 def _start(world: GraphWorld, context: Context) -> dict[str, float]:
@@ -141,7 +177,7 @@ def _check_complete(
         state = stack.pop()
         for action in world.actions:
             for t in table.get((state, action), []):
-                if t.p > 0.0 and t.to not in met:
+                if probability(t) > 0.0 and t.to not in met:
                     met.add(t.to)
                     stack.append(t.to)
     # A state that only other contexts lead on from is a gap here, unless nothing enters it.
@@ -166,7 +202,7 @@ def _outcomes(
             [
                 Outcome(
                     index[t.to],
-                    t.p,
+                    probability(t),
                     world.step_payoff + t.payoff,
                     world.step_reward + t.reward,
                     t.goal,
