@@ -1,1 +1,1 @@
-"""Compiled kernels: arrays in, caller-owned arrays out; they know nothing of scenarios."""
+"""Compiled kernels: arrays in, caller-owned arrays out; nothing else."""

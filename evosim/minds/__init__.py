@@ -1,0 +1,1 @@
+"""Decision and learning machinery: where minds beyond the reflex will stand."""

@@ -1,0 +1,1 @@
+"""Builders from a scenario to the arrays of a world."""
