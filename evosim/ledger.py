@@ -25,6 +25,9 @@ F64 = NDArray[np.float64]
 
 #: The identity must hold to this share of the largest term (terms below 1e-12 count as 1e-12).
 BOUND = 1e-10
+#: Where all terms are below this share of the values' spread they count as this share: discrete
+#: values make them cancel exactly now and then, and what remains is rounding (some 50 ulp).
+CANCELLED = 1e-4
 
 
 @dataclass
@@ -85,7 +88,7 @@ def price_terms(
     Terms
         Zero where a replicate left no offspring.
     (R, Q) float64
-        |residual| / max(|terms|, 1e-12).
+        |residual| / max(|terms|, CANCELLED * spread of the values, 1e-12).
     """
     replicates, agents, quantities = values.shape
     per = (agents + BLOCK - 1) // BLOCK
@@ -119,7 +122,9 @@ def price_terms(
     change = np.where(alive, c[:, 1] / np.maximum(born, 1) - mean, 0.0)
     spread = np.sqrt(np.maximum(p[:, 2] / n - mean**2, 0.0))
     largest = np.maximum.reduce([np.abs(selection), np.abs(transmission), np.abs(change)])
-    residual = np.abs(change - selection - transmission) / np.maximum(largest, 1e-12)
+    # The values' spread about the reference is what the sums were rounded at.
+    floor = np.maximum(CANCELLED * np.sqrt(p[:, 2] / n), 1e-12)
+    residual = np.abs(change - selection - transmission) / np.maximum(largest, floor)
     before = reference + mean
     return Terms(before, spread, selection, transmission, before + change), residual
 
