@@ -171,6 +171,12 @@ def test_groups_order_grids_and_mark_controls() -> None:
     cells = case.coin().arms()
     found = groups.arm_groups(cells, [c.label for c in cells])
     assert [g.title for g in found] == ["", "rho", "v"]
+    assert list(found[1].controls) == ["no bias cue"]
+    assert [*groups.lines(found[1])[0]] == [*found[1].looks, "no bias cue"]
+    apart = groups.arm_groups(cells, [c.label for c in cells], beside=False)
+    assert not any(g.controls for g in apart)
+    no_base = groups.arm_groups(cells, [c.label for c in cells if c.label != "base"])
+    assert [g.title for g in no_base] == ["rho", "v"]
     assert list(found[0].looks) == ["base", "no bias cue"]
     assert found[0].looks["no bias cue"] == style.control(0)
     assert found[1].key == "coin left frequency"

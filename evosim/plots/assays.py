@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from evosim.plots.bands import band
+from evosim.plots.bands import band, floats
 from evosim.plots.groups import ArmGroup, arm_groups, lines
 from evosim.plots.layout import Legend, even_pages, facet, heading, page
 from evosim.plots.measures import assay_axis, find_assay
@@ -249,7 +250,20 @@ def _dose_panel(
     plot_dose(assays, name, group.places, ax=ax, generations=when, bounds=bounds)
     claims = [c for c in model.claim if c.measure == f"assay.{name}" and c.arm == group.arm]
     mark_crossings(ax, claims)
+    if when:
+        _control_levels(ax, assays, name, group, when[0])
     parameter_axis(ax, group)
+
+
+def _control_levels(
+    ax: Axes, assays: pd.DataFrame, name: str, group: ArmGroup, generation: int
+) -> None:
+    """Draw the controls' means at a generation as level lines."""
+    now = ((assays["assay"] == name) & (assays["generation"] == generation)).to_numpy()
+    for arm, look in group.controls.items():
+        mean = floats(assays.loc[now & (assays["arm"] == arm).to_numpy(), "value"])
+        if mean.size:
+            ax.axhline(float(mean.mean()), zorder=1, **(look.line() | {"marker": "None"}))
 
 
 def _dose_legend(
@@ -261,10 +275,10 @@ def _dose_legend(
 ) -> Legend:
     """Return the legend of a dose column: the generations of the panel that has most."""
     when = max((_when(model, assays, name, group) for name in names), key=len)
-    handles = [look.handle() for look in _WHEN[: len(when)]]
-    return Legend(
-        heading(f"against {group.key}", width), handles, [f"generation {g}" for g in when]
-    )
+    looks = [*_WHEN[: len(when)], *(replace(x, marker="") for x in group.controls.values())]
+    handles = [look.handle() for look in looks]
+    labels = [f"generation {g}" for g in when] + [wrap(name, 34) for name in group.controls]
+    return Legend(heading(f"against {group.key}", width), handles, labels)
 
 
 def parameter_axis(ax: Axes, group: ArmGroup) -> None:

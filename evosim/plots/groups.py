@@ -1,13 +1,14 @@
 """Which arms share a panel, in which order, and what they look like.
 
 Plain arms share panels of at most eight; each grid arm gets panels of its own, its cells in the
-order of the swept parameter. A grid over two keys is split by the key with fewer values.
+order of the swept parameter, with the controls beside them. A grid over two keys is split by the
+key with fewer values.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from evosim.plots.style import Look, category, control, sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from evosim.scenario import ArmCell
 
 MOST_LINES = 8
+_MOST_BESIDE = 2
 
 #: First parts of dotted keys that only say in which table of the file the key stands.
 _SECTIONS = ("context", "cues", "population", "world", "mind", "genome", "selection")
@@ -43,6 +45,8 @@ class ArmGroup:
         Texts of places that stand for values which are not numbers.
     arm : str
         Name of the grid arm; "" for plain arms.
+    controls : dict of str to Look
+        Plain controls that are drawn beside the cells of a grid arm.
     """
 
     title: str
@@ -52,6 +56,7 @@ class ArmGroup:
     places: dict[str, float] = field(default_factory=dict)
     ticks: dict[float, str] = field(default_factory=dict)
     arm: str = ""
+    controls: dict[str, Look] = field(default_factory=dict)
 
 
 def key_name(key: str) -> str:
@@ -77,29 +82,38 @@ def evenly(items: Sequence[str], most: int) -> list[str]:
     return [items[round(i * step)] for i in range(most)]
 
 
-def arm_groups(cells: Sequence[ArmCell], present: Collection[str]) -> list[ArmGroup]:
+def arm_groups(
+    cells: Sequence[ArmCell], present: Collection[str], *, beside: bool = True
+) -> list[ArmGroup]:
     """Return the groups of the arms in `present`, plain arms first, then one or more per grid.
 
-    Labels in `present` that no cell has (tables from elsewhere) count as plain arms.
+    Labels in `present` that no cell has (tables from elsewhere) count as plain arms. With
+    `beside`, one or two controls are drawn in the panels of every grid arm, and get panels of
+    their own only together with other plain arms.
     """
     known = [cell for cell in cells if cell.label in present]
     plain = [cell for cell in known if not cell.cell]
     labels = {cell.label: cell.control for cell in plain}
     labels |= {label: False for label in present if label not in {c.label for c in known}}
     groups = _plain_groups(labels)
+    marked = {x: g.looks[x] for g in groups for x in g.looks if labels[x]}
     by_name: dict[str, list[ArmCell]] = {}
     for cell in known:
         if cell.cell:
             by_name.setdefault(cell.arm, []).append(cell)
-    for name, grid in by_name.items():
-        groups += _grid_groups(name, grid)
-    return groups
+    grids = [group for name, grid in by_name.items() for group in _grid_groups(name, grid)]
+    if not beside or len(marked) > _MOST_BESIDE:
+        return groups + grids
+    if grids and all(labels.values()):
+        groups = []
+    return groups + [replace(group, controls=marked) for group in grids]
 
 
 def lines(group: ArmGroup) -> tuple[dict[str, Look], int]:
-    """Return the looks of at most `MOST_LINES` + 1 arms of a group and how many are left out."""
+    """Return the looks of the lines of a group and how many of its arms are left out."""
     keep = evenly(list(group.looks), MOST_LINES + 1)
-    return {label: group.looks[label] for label in keep}, len(group.looks) - len(keep)
+    left_out = len(group.looks) - len(keep)
+    return {label: group.looks[label] for label in keep} | group.controls, left_out
 
 
 def _plain_groups(labels: Mapping[str, bool]) -> list[ArmGroup]:

@@ -210,19 +210,21 @@ def _strongest(table: HeatTable) -> HeatTable:
 
 
 def focus_arms(model: ScenarioModel, cells: Sequence[ArmCell], present: set[str]) -> list[str]:
-    """Return the at most three arms whose ledger is drawn: the effect's, its control, the first.
+    """Return the at most three arms whose ledger is drawn: the effect's, or the first, a control.
 
     Of a grid arm its first and last cells are taken.
     """
     cells = [cell for cell in cells if cell.label in present]
     wanted = [model.effect.arm, model.effect.control] if model.effect is not None else []
+    wanted += [c.arm for c in sorted(cells, key=lambda c: c.control)]
     chosen: list[str] = []
-    for name in wanted:
+    for name in dict.fromkeys(wanted):
         labels = [c.label for c in cells if name in (c.arm, c.label)]
         chosen += [labels[0], labels[-1]] if len(labels) > 1 else labels
-    chosen += [c.label for c in cells if not c.cell]
-    chosen += [c.label for c in cells] + sorted(present)
-    return list(dict.fromkeys(chosen))[:3]
+    controls = [c.label for c in cells if c.control]
+    if controls and not set(controls) & set(chosen[:3]):
+        chosen.insert(2, controls[0])
+    return list(dict.fromkeys([*chosen, *sorted(present)]))[:3]
 
 
 def draw_ledger(run: Drawable) -> list[Figure]:
@@ -301,7 +303,7 @@ def _page(
 _NOTE = (
     "Sums since generation 0, mean over replicates (bands: 95% interval). Lines: solid is "
     "selection, thin dashed is transmission. Maps: red was selected for, blue against, white "
-    "neither; one scale for all maps of a kind."
+    "neither; one scale for all maps of a kind; acts are counted per life."
 )
 
 

@@ -180,7 +180,7 @@ def draw_scores(run: Drawable) -> list[Figure]:
     if scores.empty:
         return []
     scores = last_rows(scores)
-    groups = arm_groups(run.scenario.arms(), [str(a) for a in scores["arm"].unique()])
+    groups = arm_groups(run.scenario.arms(), [str(a) for a in scores["arm"].unique()], beside=False)
     predictions = last_rows(run.predictions) if len(run.predictions) else run.predictions
     cuts = even_pages(len(groups), _COLUMNS)
     return [_page(run.scenario.model.title, scores, predictions, groups[cut]) for cut in cuts]
@@ -191,7 +191,7 @@ def _page(
 ) -> Figure:
     splits = [s for s in _SPLITS if (scores["split"] == s).any()]
     arms = [evenly(list(group.looks), _MOST_PLACES) for group in groups]
-    widths = [max(2.8, 0.42 * len(a) + 0.8) for a in arms]
+    widths = [max(2.8 if len(groups) > 1 else 5.0, 0.42 * len(a) + 0.8) for a in arms]
     heights = [2.0] * len(splits) + [2.4] * bool(len(predictions))
     shown = [p for p in PREDICTORS if p in set(scores["predictor"])]
     legend = Legend("", [_dot(PREDICTORS[p]) for p in shown], shown)
@@ -200,7 +200,7 @@ def _page(
         for i, split in enumerate(splits):
             here = scores[(scores["split"] == split).to_numpy()]
             plot_scores(here, arms[j], ax=panels[i, j])
-            _name_places(panels[i, j], group, arms[j])
+            _name_places(panels[i, j], group, arms[j], widths[j] - 0.8)
             panels[i, j].set_ylabel(f"score in {split}\ncontexts (nats)")
         if len(predictions):
             here = predictions[predictions["arm"].isin(list(group.looks)).to_numpy()]
@@ -229,12 +229,13 @@ def _prediction_panel(ax: Axes, predictions: pd.DataFrame) -> None:
     ax.set_ylabel("predicted probability")
 
 
-def _name_places(ax: Axes, group: ArmGroup, arms: Sequence[str]) -> None:
-    """Label the places of arms, on a slant where their names are long."""
-    names = [wrap(group.names[arm], 14) for arm in arms]
-    long = max(len(line) for name in names for line in name.split("\n")) > 5 and len(arms) > 2
+def _name_places(ax: Axes, group: ArmGroup, arms: Sequence[str], width: float) -> None:
+    """Label the places of arms in a panel `width` inches wide, on a slant where it is tight."""
+    room = int(width / len(arms) * 12)
+    slanted = room < min(12, max(len(group.names[arm]) for arm in arms))
+    names = [wrap(group.names[arm], 26 if slanted else room) for arm in arms]
     ax.set_xticks(range(len(arms)), names)
-    if long:
+    if slanted:
         ax.tick_params(axis="x", rotation=40)
         for label in ax.get_xticklabels():
             label.set(ha="right", rotation_mode="anchor")

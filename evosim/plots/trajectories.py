@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from evosim.plots.bands import FEWEST, Band, band
-from evosim.plots.groups import ArmGroup, arm_groups, key_name, lines
+from evosim.plots.groups import MOST_LINES, ArmGroup, arm_groups, key_name, lines
 from evosim.plots.layout import Legend, even_pages, facet, heading, page
 from evosim.plots.measures import Measured, main_measures
 from evosim.plots.style import (
@@ -66,10 +66,10 @@ def plot_measure(
     if looks is None:
         looks = {str(arm): category(i) for i, arm in enumerate(data["arm"].unique())}
     alpha = 0.18 if len(looks) <= 5 else 0.1
-    for arm, look in looks.items():
+    for turn, (arm, look) in enumerate(looks.items()):
         found = band(data[(data["arm"] == arm).to_numpy()], value)
         if found is not None:
-            draw_band(ax, found, look, alpha=alpha, label=clean(arm), **kwargs)
+            draw_band(ax, found, look, turn=turn, alpha=alpha, label=clean(arm), **kwargs)
     bounded(ax, bounds)
     ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     ax.margins(x=0.01)
@@ -77,9 +77,15 @@ def plot_measure(
     return ax
 
 
-def draw_band(ax: Axes, found: Band, look: Look, *, alpha: float = 0.18, **kwargs: Any) -> None:
-    """Draw the mean of a band and its interval, or single replicates where they are few."""
-    style = look.line() | {"clip_on": False, "markevery": _spread(len(found.x))} | kwargs
+def draw_band(
+    ax: Axes, found: Band, look: Look, *, turn: int = 0, alpha: float = 0.18, **kwargs: Any
+) -> None:
+    """Draw the mean of a band and its interval, or single replicates where they are few.
+
+    `turn` counts the lines of a panel: it shifts the markers, so that those of lines that
+    coincide are seen side by side.
+    """
+    style = look.line() | {"clip_on": False, "markevery": _spread(len(found.x), turn)} | kwargs
     if len(found.x) == 1 and not look.marker:
         style["marker"] = "o"
     ax.plot(found.x, found.mean, **style)
@@ -93,8 +99,8 @@ def arm_legend(
     group: ArmGroup, looks: Mapping[str, Look], lost: Mapping[str, str], width: float
 ) -> Legend:
     """Return the legend of a group's arms; `lost` adds to their names."""
-    head = f"{group.title}: {group.key}" if group.key else ""
-    texts = [wrap(group.names[arm] + lost.get(arm, ""), 34) for arm in looks]
+    head = group.title if group.key.endswith(group.title) else f"{group.title}: {group.key}"
+    texts = [wrap(group.names.get(arm, arm) + lost.get(arm, ""), 34) for arm in looks]
     return Legend(heading(head, width), [look.handle() for look in looks.values()], texts)
 
 
@@ -232,6 +238,7 @@ def band_note(left_out: int = 0) -> str:
     return note + (f" {left_out} cells between those drawn are left out." if left_out else "")
 
 
-def _spread(count: int) -> tuple[int, int]:
-    """Return `markevery`: about six markers on a line of `count` points."""
-    return (0, max(1, count // 6))
+def _spread(count: int, turn: int) -> tuple[int, int]:
+    """Return `markevery`: about six markers on a line of `count` points, shifted by `turn`."""
+    step = max(1, count // 6)
+    return (turn * step // MOST_LINES % step, step)
