@@ -6,6 +6,7 @@ import errno
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -67,13 +68,20 @@ def test_results_are_replaced_only_when_asked_and_only_at_the_end(tmp_path):
     assert names(tmp_path) == ["run"]
 
 
-def test_a_failed_swap_brings_the_old_results_back(tmp_path):
+def test_a_failed_swap_brings_the_old_results_back(tmp_path, monkeypatch):
     target = tmp_path / "run"
     target.mkdir()
     (target / RECORD).write_text("old")
     with reserve(target, overwrite=True, own=OWN) as reserved:
-        (reserved.partial).rmdir()
-        with pytest.raises(UserError):
+        rename = Path.rename
+
+        def failing(path, target):
+            if path == reserved.partial:
+                raise OSError(errno.EIO, "the disk has gone")
+            return rename(path, target)
+
+        monkeypatch.setattr(Path, "rename", failing)
+        with pytest.raises(UserError, match="Input/output error"):
             reserved.commit()
     assert (target / RECORD).read_text() == "old"
 

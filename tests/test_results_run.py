@@ -118,6 +118,23 @@ def test_damage_is_named(file, tmp_path, name, damage):
     assert "\n" not in str(caught.value)
 
 
+def test_missing_and_cut_files_show_when_the_run_is_opened(file, tmp_path):
+    run = evosim.run(file, tmp_path / "out")
+    table = run.path / "ledger.parquet"
+    for content in (table.read_bytes()[:-1], None):
+        table.unlink() if content is None else table.write_bytes(content)
+        with pytest.raises(UserError, match=r"ledger\.parquet: is (damaged|missing)"):
+            evosim.load(run.path)
+
+
+def test_an_edited_file_is_not_taken_for_the_result(file, tmp_path):
+    run = evosim.run(file, tmp_path / "out")
+    scenario = run.path / "scenario.toml"
+    scenario.write_text(scenario.read_text().replace("seed = 5", "seed = 6"))
+    with pytest.raises(UserError, match="bytes are not those that were written"):
+        evosim.load(run.path).scenario  # noqa: B018
+
+
 def test_loading_what_is_no_run(tmp_path, file):
     evosim.run(file, tmp_path / "lamps")
     with pytest.raises(UserError, match="no such directory; did you mean 'lamps'"):
@@ -244,6 +261,21 @@ def test_the_engine_hash_follows_the_engine_alone(monkeypatch, tmp_path):
     assert record.engine_hash() == before
     files["engine.py"].write_text("a = 2\n")
     assert record.engine_hash() != before
+
+
+def test_one_arm_alone_has_no_effect_to_compare(file):
+    effect = """
+[effect]
+measure = "assay.right by day"
+arm = "base"
+control = "neutral"
+mechanism = "selection"
+margin = 0.1
+"""
+    file.write_text(cli_case.SCENARIO + effect)
+    assert evosim.run(file).scenario.model.effect is not None
+    assert evosim.run(file, arms=["neutral", "base"]).scenario.model.effect is not None
+    assert evosim.run(file, arms=["neutral"]).scenario.model.effect is None
 
 
 def test_an_arm_brings_the_arm_it_replays(file):
