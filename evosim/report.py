@@ -113,7 +113,10 @@ def claims_table(claims: pd.DataFrame, *, source: bool = False) -> Table:
         ]
         rows.append([word(claim["scenario"]), *row] if source else row)
     return make_table(
-        ["scenario", *columns] if source else columns, rows, right=["estimate"], whole=["verdict"]
+        ["scenario", *columns] if source else columns,
+        rows,
+        right=["estimate"],
+        whole=["interval", "verdict"],
     )
 
 
