@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from evosim.plots.bands import band, floats
 from evosim.plots.groups import ArmGroup, arm_groups, lines
@@ -288,6 +289,8 @@ def parameter_axis(ax: Axes, group: ArmGroup) -> None:
     places = sorted(set(group.places.values()))
     if not group.ticks and places[0] > 0 and places[-1] / places[0] >= 50:
         ax.set_xscale("log")
+    elif not group.ticks:
+        ax.xaxis.set_major_locator(MaxNLocator(5))
     ax.set_xlabel(wrap(group.key, 40))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -142,7 +142,7 @@ def plot_heat(
             ink = "white" if _luminance(shades[i, j]) < 0.45 else "black"
             text = number(value)
             ax.text(j + 0.5, i + 0.5, text, ha="center", va="center", fontsize=7, color=ink)
-    ax.set_xticks(np.arange(len(table.actions)) + 0.5, [wrap(a, 12) for a in table.actions])
+    ax.set_xticks(np.arange(len(table.actions)) + 0.5, [wrap(a, 18) for a in table.actions])
     ax.set_yticks(np.arange(len(table.percepts)) + 0.5, [wrap(p, _LABEL) for p in table.percepts])
     ax.tick_params(length=0, labelsize=7)
     ax.invert_yaxis()
@@ -261,12 +261,21 @@ class Heat:
 
 
 def _heats(rows: pd.DataFrame) -> list[Heat]:
-    """Return the heat maps of one arm: logits first, then acts by context."""
+    """Return the heat maps of one arm: logits first, then acts by context.
+
+    Where two actions have one logit between them, its column says which over which.
+    """
+    actions = [str(action) for action in rows["action"].unique() if action]
     out = []
     for kind in _KINDS:
         here = rows[(rows["kind"] == kind).to_numpy()]
         tables = heat_tables(here) if len(here) else []
-        out += [Heat(kind, table) for table in tables[:_MOST_CONTEXTS]]
+        for table in tables[:_MOST_CONTEXTS]:
+            if len(actions) == 2 and len(table.actions) == 1:
+                (one,) = table.actions
+                (other,) = {*actions} - {one}
+                table = replace(table, actions=[f"{one} over {other}"])
+            out.append(Heat(kind, table))
     return out
 
 

@@ -178,9 +178,13 @@ def _moving_loci(model: ScenarioModel, trajectory: pd.DataFrame) -> list[str]:
         gene = gene_of(column, model.genome)
         if gene is not None:
             by_gene.setdefault(gene, []).append(column)
-    ranked = {gene: _by_movement(gene, by_gene[gene], trajectory) for gene in by_gene}
-    real = [columns for gene, columns in ranked.items() if not is_marker(gene)]
-    markers = [columns[0] for gene, columns in ranked.items() if is_marker(gene)]
+    real = [
+        _by_movement(gene, columns, trajectory)
+        for gene, columns in by_gene.items()
+        if not is_marker(gene)
+    ]
+    # Not the marker that moved most: that one would look selected.
+    markers = [columns[0] for gene, columns in by_gene.items() if is_marker(gene)]
     turns = [column for turn in zip_longest(*real) for column in turn if column is not None]
     return turns + markers[:1]
 

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from evosim.plots.bands import Floats, mean_interval, pivot
+from evosim.plots.bands import Floats, floats, mean_interval, pivot
 from evosim.plots.groups import ArmGroup, arm_groups, evenly
 from evosim.plots.layout import Legend, even_pages, facet, page
 from evosim.plots.style import (
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from evosim.plots import Drawable
 
 ACTUAL = "actual"
+_QUESTION = ["arm", "assay", "context", "percept", "action"]
 _SPLITS = ("training", "novel")
 _MOST_PLACES = 12
 _COLUMNS = 3
@@ -82,7 +83,7 @@ def plot_scores(
         look = (predictors or PREDICTORS)[predictor]
         rows = scores[((scores["predictor"] == predictor) & scores[column].notna()).to_numpy()]
         places, mean, low, high = _by_arm(rows, arms, column)
-        shift = (i - (len(drawn) - 1) / 2) * 0.7 / max(3, len(drawn))
+        shift = (i - (len(drawn) - 1) / 2) * 0.8 / max(3, len(drawn))
         reach = np.nan_to_num([mean - low, high - mean])
         style = look.line() | {"linestyle": "None", "capsize": 2.0, "elinewidth": 1.0} | kwargs
         ax.errorbar(places + shift, mean, yerr=reach, label=predictor, **style)
@@ -106,23 +107,20 @@ def _by_arm(
 
 
 def predicted_actual(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Return predicted beside actual probabilities, averaged over replicates.
+    """Return predicted beside actual probabilities, one row per question and replicate.
 
     Returns
     -------
     DataFrame
-        Columns arm, assay, context, percept, action, predictor, predicted, actual; in worlds of
-        two actions only one of them, because the other says the same.
+        Columns arm, assay, context, percept, action, replicate, predictor, predicted, actual; in
+        worlds of two actions only one of them, because the other says the same.
     """
-    keys = ["arm", "assay", "context", "percept", "action"]
-    mean = (
-        predictions.groupby([*keys, "predictor"], observed=True, dropna=False)["probability"]
-        .mean()
-        .reset_index(name="predicted")
-    )
-    is_actual = (mean["predictor"] == ACTUAL).to_numpy()
-    actual = mean[is_actual].rename(columns={"predicted": ACTUAL}).drop(columns="predictor")
-    both = mean[~is_actual].merge(actual, on=keys, how="inner")
+    keys = [*_QUESTION, "replicate"]
+    table = predictions[[*keys, "predictor", "probability"]]
+    table = table.rename(columns={"probability": "predicted"})
+    is_actual = (table["predictor"] == ACTUAL).to_numpy()
+    actual = table[is_actual].rename(columns={"predicted": ACTUAL}).drop(columns="predictor")
+    both = table[~is_actual].merge(actual, on=keys, how="inner")
     actions = sorted(str(action) for action in both["action"].unique())
     if len(actions) == 2:
         both = both[(both["action"].astype(str) == actions[0]).to_numpy()]
@@ -136,7 +134,9 @@ def plot_predictions(
     predictors: Mapping[str, Look] | None = None,
     **kwargs: Any,
 ) -> Axes:
-    """Draw predicted against actual action probabilities, one point per arm, percept and action.
+    """Draw predicted against actual action probabilities.
+
+    A large point per arm, percept and action (mean over replicates), a small one per replicate.
 
     Parameters
     ----------
@@ -160,8 +160,13 @@ def plot_predictions(
     ax.plot([0, 1], [0, 1], color="0.6", linewidth=0.8, zorder=0)
     for predictor, look in predictors.items():
         rows = both[(both["predictor"] == predictor).to_numpy()]
-        style = look.line() | {"linestyle": "None", "alpha": 0.85, "clip_on": False} | kwargs
-        ax.plot(rows[ACTUAL], rows["predicted"], label=predictor, **style)
+        style = look.line() | {"linestyle": "None", "clip_on": False}
+        small = {"marker": ".", "markersize": 3, "markeredgewidth": 0, "alpha": 0.4}
+        ax.plot(floats(rows[ACTUAL]), floats(rows["predicted"]), **(style | small))
+        mean = rows.groupby(_QUESTION, observed=True)[[ACTUAL, "predicted"]].mean()
+        large = style | {"markeredgecolor": "white", "markeredgewidth": 0.5, "markersize": 6}
+        x, y = floats(mean[ACTUAL]), floats(mean["predicted"])
+        ax.plot(x, y, label=predictor, **(large | kwargs))
     bounded(ax, (0.0, 1.0))
     ax.set_xlim(0.0, 1.0)
     ax.set_xticks([0.0, 0.25, 0.5, 0.75, 1.0], ["0", "", "0.5", "", "1"])
@@ -179,7 +184,6 @@ def draw_scores(run: Drawable) -> list[Figure]:
     scores = scores[scores["score"].notna()]
     if scores.empty:
         return []
-    scores = last_rows(scores)
     groups = arm_groups(run.scenario.arms(), [str(a) for a in scores["arm"].unique()], beside=False)
     predictions = last_rows(run.predictions) if len(run.predictions) else run.predictions
     cuts = even_pages(len(groups), _COLUMNS)
@@ -189,26 +193,37 @@ def draw_scores(run: Drawable) -> list[Figure]:
 def _page(
     title: str, scores: pd.DataFrame, predictions: pd.DataFrame, groups: Sequence[ArmGroup]
 ) -> Figure:
-    splits = [s for s in _SPLITS if (scores["split"] == s).any()]
+    kinds = _kinds(scores)
     arms = [evenly(list(group.looks), _MOST_PLACES) for group in groups]
-    widths = [max(2.8 if len(groups) > 1 else 5.0, 0.42 * len(a) + 0.8) for a in arms]
-    heights = [2.0] * len(splits) + [2.4] * bool(len(predictions))
+    widths = [max(2.8 if len(groups) > 1 else 5.0, 0.58 * len(a) + 0.8) for a in arms]
+    heights = [2.0] * len(kinds) + [2.4] * bool(len(predictions))
     shown = [p for p in PREDICTORS if p in set(scores["predictor"])]
     legend = Legend("", [_dot(PREDICTORS[p]) for p in shown], shown)
     figure, panels = page(title, widths, heights, [legend], note=_NOTE)
     for j, group in enumerate(groups):
-        for i, split in enumerate(splits):
-            here = scores[(scores["split"] == split).to_numpy()]
+        for i, (split, generation) in enumerate(kinds):
+            is_kind = (scores["split"] == split) & (scores["generation"] == generation)
+            here = scores[is_kind.to_numpy()]
             plot_scores(here, arms[j], ax=panels[i, j])
             _name_places(panels[i, j], group, arms[j], widths[j] - 0.8)
-            panels[i, j].set_ylabel(f"score in {split}\ncontexts (nats)")
+            panels[i, j].set_ylabel(f"{split} contexts,\ngeneration {generation} (nats)")
         if len(predictions):
             here = predictions[predictions["arm"].isin(list(group.looks)).to_numpy()]
             _prediction_panel(panels[-1, j], here)
-    facet(panels[: len(splits)])
+    facet(panels[: len(kinds)])
     for ax, group in zip(panels[0], groups, strict=True):
         ax.set_title(wrap(group.title or "arms", 36))
     return figure
+
+
+def _kinds(scores: pd.DataFrame) -> list[tuple[str, int]]:
+    """Return the splits of contexts, each at the first and the last generation with scores."""
+    found = []
+    for split in _SPLITS:
+        when = scores.loc[(scores["split"] == split).to_numpy(), "generation"]
+        if len(when):
+            found += [(split, at) for at in sorted({int(when.min()), int(when.max())})]
+    return found
 
 
 def _dot(look: Look) -> Line2D:
@@ -218,8 +233,9 @@ def _dot(look: Look) -> Line2D:
 
 
 _NOTE = (
-    "Score: mean log probability given to what agents do, last generation; means and 95% "
-    "bootstrap intervals over replicates. Below: one point per arm, percept and action."
+    "Score: mean log probability (nats) given to what agents do; means and 95% bootstrap intervals "
+    "over replicates. Below, at the last generation: a large point per arm, percept and action, a "
+    "small one per replicate."
 )
 
 
