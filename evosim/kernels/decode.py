@@ -18,8 +18,9 @@ from evosim.kernels.tags import KernelType, functions_of
 from evosim.kernels.vecmath import exp32, tanh32
 
 _f = np.float32
-#: Agents per block: two vectors of eight float32.
-LANES = 16
+#: Agents per block. Vectorised loops over lanes start with run-time checks that their arrays do
+#: not overlap; measured per lane and decision of the forager, 16 lanes: 13 ns, 64 lanes: 5 ns.
+LANES = 64
 
 
 def logits(tag, parameters, genes, cues, out):
@@ -154,72 +155,82 @@ def cumulate(preference, temperature, greedy, cum):
 
 
 @inline
-def cumulate_met(weights, cue, scale, greedy, met, actions):
+def cumulate_met(weights, cue, scale, greedy, outputs, actions, used, met, top, total):
     """Decode a linear policy of several agents, each at the percept it meets.
 
     The same operations in the same order as `logits` and `cumulate`, with agents as lanes.
+    Arrays are flat, lane by lane within a row of LANES, so that slices are contiguous.
 
     Parameters
     ----------
-    weights : (Q * F, lanes) float32
-    cue : (F, lanes) float32
-    scale : (lanes,) float32
+    weights : (Q * chunks * 8 * LANES,) float32
+        Per output, cues padded with zeros to a multiple of eight (a product of zeros changes
+        no bit of a sum).
+    cue : (chunks * 8 * LANES,) float32
+    scale : (LANES,) float32
         One over the temperature.
     greedy : bool
-    met : (Q + 2, lanes) float32
-        Overwritten: cumulative probabilities in the first A - 1 rows, then scratch.
-    actions : int
+    outputs, actions : int
+    used : int
+        Lanes worked on.
+    met : ((Q + 1) * LANES,) float32
+        Overwritten: cumulative probabilities in the first A - 1 rows.
+    top, total : (LANES,) float32
+        Scratch.
     """
-    features, lanes = cue.shape
-    outputs = weights.shape[0] // features
+    chunks = cue.size // (8 * LANES)
     for q in range(outputs):
-        for lane in range(lanes):
-            met[q, lane] = _f(0.0)
-        f = 0
-        while f + 4 <= features:
-            w = q * features + f
-            for lane in range(lanes):
-                x = met[q, lane] + weights[w, lane] * cue[f, lane]
-                x += weights[w + 1, lane] * cue[f + 1, lane]
-                x += weights[w + 2, lane] * cue[f + 2, lane]
-                met[q, lane] = x + weights[w + 3, lane] * cue[f + 3, lane]
-            f += 4
-        while f < features:
-            for lane in range(lanes):
-                met[q, lane] += weights[q * features + f, lane] * cue[f, lane]
-            f += 1
+        m = met[q * LANES : (q + 1) * LANES]
+        for c in range(chunks):
+            w = weights[(q * chunks + c) * 8 * LANES : (q * chunks + c + 1) * 8 * LANES]
+            d = cue[c * 8 * LANES : (c + 1) * 8 * LANES]
+            for lane in range(used):
+                x = m[lane] if c > 0 else _f(0.0)
+                x += w[lane] * d[lane]
+                x += w[LANES + lane] * d[LANES + lane]
+                x += w[2 * LANES + lane] * d[2 * LANES + lane]
+                x += w[3 * LANES + lane] * d[3 * LANES + lane]
+                x += w[4 * LANES + lane] * d[4 * LANES + lane]
+                x += w[5 * LANES + lane] * d[5 * LANES + lane]
+                x += w[6 * LANES + lane] * d[6 * LANES + lane]
+                x += w[7 * LANES + lane] * d[7 * LANES + lane]
+                m[lane] = x
     if greedy:
-        for lane in range(lanes):
+        for lane in range(used):
             best = 0
             if outputs == 1:
-                best = 0 if met[0, lane] >= _f(0.0) else 1
+                best = 0 if met[lane] >= _f(0.0) else 1
             else:
                 for q in range(1, outputs):
-                    if met[q, lane] > met[best, lane]:
+                    if met[q * LANES + lane] > met[best * LANES + lane]:
                         best = q
             for k in range(actions - 1):
-                met[k, lane] = _f(1.0) if k >= best else _f(0.0)
+                met[k * LANES + lane] = _f(1.0) if k >= best else _f(0.0)
         return
     if outputs == 1:
-        for lane in range(lanes):
-            x = met[0, lane] * scale[lane]
+        for lane in range(used):
+            x = met[lane] * scale[lane]
             e = exp32(-abs(x))
             small = e / (_f(1.0) + e)
-            met[0, lane] = _f(1.0) - small if x >= _f(0.0) else small
+            met[lane] = _f(1.0) - small if x >= _f(0.0) else small
         return
-    for lane in range(lanes):
-        met[outputs, lane] = met[0, lane]
-        met[outputs + 1, lane] = _f(0.0)
+    for lane in range(used):
+        top[lane] = met[lane]
+        total[lane] = _f(0.0)
     for q in range(1, outputs):
-        for lane in range(lanes):
-            met[outputs, lane] = max(met[outputs, lane], met[q, lane])
+        m = met[q * LANES : (q + 1) * LANES]
+        for lane in range(used):
+            top[lane] = m[lane] if m[lane] > top[lane] else top[lane]
     for q in range(outputs):
-        for lane in range(lanes):
-            met[outputs + 1, lane] += exp32((met[q, lane] - met[outputs, lane]) * scale[lane])
-            met[q, lane] = met[outputs + 1, lane]
+        m = met[q * LANES : (q + 1) * LANES]
+        for lane in range(used):
+            x = total[lane] + exp32((m[lane] - top[lane]) * scale[lane])
+            total[lane] = x
+            m[lane] = x
     for k in range(actions - 1):
-        for lane in range(lanes):
-            met[k, lane] = met[k, lane] / met[outputs + 1, lane]
+        m = met[k * LANES : (k + 1) * LANES]
+        for lane in range(used):
+            m[lane] = m[lane] / total[lane]
 
 
 @kernel

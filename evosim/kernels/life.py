@@ -168,20 +168,20 @@ def begin_episode(world, context_cdf, key, generation, agent, offset, episode):
 
 
 @inline
-def draw_uniforms(key, generation, base, offset, decision, words, u):
+def draw_uniforms(key, generation, base, offset, decision, used, words, u):
     """Fill ``u[4, LANES]`` with float32 in [0, 1) for this and the next three decisions.
 
     31 bits each; the minimum keeps u below 1 after rounding, so that a cumulative probability
     of exactly 1 is never exceeded.
     """
-    for lane in range(LANES):
+    for lane in range(used):
         w0, w1, w2, w3 = philox(key, generation, base + lane, ACTION + offset, decision >> 2)
         words[0, lane] = w0
         words[1, lane] = w1
         words[2, lane] = w2
         words[3, lane] = w3
     for q in range(4):
-        for lane in range(LANES):
+        for lane in range(used):
             u[q, lane] = min(
                 _f(np.int32(words[q, lane] >> np.uint64(1))) * _f(4.656612873077393e-10),
                 _f(0.99999994),
@@ -244,10 +244,13 @@ def live(
     table = np.empty((actions - 1, rows), np.float32)
     # Percept by percept, so that one decision reads neighbouring entries.
     cum = np.empty((LANES, rows, actions - 1), np.float32)
-    met = np.empty((outputs + 2, LANES), np.float32)
-    weights = np.empty((outputs * features, LANES), np.float32)
-    cue = np.empty((features, LANES), np.float32)
+    padded = 8 * ((features + 7) // 8) if lazy else 0
+    met = np.zeros((outputs + 1) * LANES, np.float32)
+    weights = np.zeros(outputs * padded * LANES, np.float32)
+    cue = np.zeros(padded * LANES, np.float32)
     scale = np.ones(LANES, np.float32)
+    top = np.empty(LANES, np.float32)
+    summed = np.empty(LANES, np.float32)
     words = np.empty((4, LANES), np.uint64)
     u = np.empty((4, LANES), np.float32)
     act = np.zeros(LANES, np.int64)
@@ -275,8 +278,9 @@ def live(
                 temperature = genes[r, i, mind.temperature_locus]
             if lazy:
                 scale[lane] = _f(1.0) / temperature
-                for w in range(outputs * features):
-                    weights[w, lane] = policy[w]
+                for k in range(outputs):
+                    for f in range(features):
+                        weights[(k * padded + f) * LANES + lane] = policy[k * features + f]
             else:
                 logits(mind_tag, mind.parameters, policy, world.cues, preference)
                 cumulate(preference, temperature, mind.greedy, table)
@@ -293,22 +297,26 @@ def live(
             total[lane] = 0.0
         if world.flags > 0:
             taken[:, :] = False
+        used = 16 * ((lanes + 15) // 16)
         living = lanes
         decision = 0
         while living > 0:
             q = decision & 3
             if q == 0:
-                draw_uniforms(key, generation, base, offset, decision, words, u)
+                draw_uniforms(key, generation, base, offset, decision, used, words, u)
             if lazy:
-                for f in range(features):
-                    for lane in range(LANES):
-                        cue[f, lane] = world.cues[f, world.percept[cs[lane]]]
-                cumulate_met(weights, cue, scale, mind.greedy, met, actions)
-                for lane in range(LANES):
+                for lane in range(lanes):
+                    z = world.percept[cs[lane]]
+                    for f in range(features):
+                        cue[f * LANES + lane] = world.cues[f, z]
+                cumulate_met(
+                    weights, cue, scale, mind.greedy, outputs, actions, used, met, top, summed
+                )
+                for lane in range(used):
                     act[lane] = 0
                 for k in range(actions - 1):
-                    for lane in range(LANES):
-                        act[lane] += u[q, lane] >= met[k, lane]
+                    for lane in range(used):
+                        act[lane] += u[q, lane] >= met[k * LANES + lane]
             for lane in range(lanes):
                 if episode[lane] == world.episodes:
                     continue

@@ -44,7 +44,8 @@ _MAGIC_BITS = np.int32(0x4B400000)
 @inline
 def exp32(x):
     """Return exp(x) in float32; x is clamped to [-87, 88]."""
-    x = min(max(x, _f(-87.0)), _f(88.0))
+    x = x if x > _f(-87.0) else _f(-87.0)
+    x = x if x < _f(88.0) else _f(88.0)
     t = x * _f(1.44269504) + _MAGIC
     n = t - _MAGIC
     r = x - n * _f(0.693359375)
