@@ -1,0 +1,25 @@
+"""The theory suite: this simulator against results that are known exactly.
+
+Every result builds a scenario, runs the engine itself and compares with `evosim.oracles`, which
+share no code with it. ``evosim validate`` prints the table; the tests run a quick version.
+
+- `drift`: neutral alleles (T1-T6).
+- `fixation`: alleles under selection (T10-T14).
+- `partition`: the Price equation and what follows from it (T15-T17).
+- `traits`: breeding values, thresholds, stabilising selection (T18, T19, T28, T72).
+- `networks`: a sharp peak against a flat one (T26).
+- `learners`, `weights`: reinforcement learning as selection (T57-T61, T66).
+"""
+
+from evosim.validate import (  # noqa: F401  (importing registers their results)
+    drift,
+    fixation,
+    learners,
+    networks,
+    partition,
+    traits,
+    weights,
+)
+from evosim.validate.suite import Case, Result, Row, matching, run_suite
+
+__all__ = ["Case", "Result", "Row", "matching", "run_suite"]
