@@ -14,8 +14,8 @@ import math
 import numpy as np
 
 from evosim.kernels.accelerate import inline, kernel
-from evosim.kernels.life import begin_episode, outcome
-from evosim.kernels.philox import ACTION, OUTCOME, philox, uniform
+from evosim.kernels.life import coded_step
+from evosim.kernels.philox import ACTION, CONTEXT, OUTCOME, START, philox, uniform
 
 REINFORCE = 1
 CROSS = 2
@@ -147,6 +147,12 @@ def live_and_learn(
     agents = genes.shape[1]
     actions, outputs = world.actions, world.outputs
     percepts = world.cues.shape[1]
+    following, cdf, payoffs, rewards = world.following, world.cdf, world.payoff, world.reward
+    starts, start_cdf, parameters = world.start, world.start_cdf, world.parameters
+    percept_of, track, once, cues = world.percept, world.track, world.once, world.cues
+    states, outcomes, flags = start_cdf.shape[1], world.outcomes, world.flags
+    steps, episodes = world.steps, world.episodes
+    coded = following.size == 0
     policy_loci = mind.policy[1] - mind.policy[0]
     weights = np.empty(policy_loci, np.float64)
     gradient = np.empty(policy_loci, np.float64)
@@ -156,8 +162,8 @@ def live_and_learn(
     table = np.empty((percepts, actions), np.float64)
     units = np.zeros((percepts, max(hidden, 1)), np.float64)
     fresh = np.zeros(percepts, np.int64)
-    log = np.empty((world.steps, 2), np.int64)
-    taken = np.zeros(world.flags, np.bool_)
+    log = np.empty((steps, 2), np.int64)
+    taken = np.zeros(flags, np.bool_)
     for flat in range(first, last):
         r = flat // agents
         i = flat - r * agents
@@ -181,9 +187,7 @@ def live_and_learn(
         fresh[:] = 0
         if mind.rule == CROSS:
             for z in range(percepts):
-                softmax64(
-                    weights, hidden, world.cues, z, outputs, temperature, mind.greedy, unit, prob
-                )
+                softmax64(weights, hidden, cues, z, outputs, temperature, mind.greedy, unit, prob)
                 for a in range(actions):
                     table[z, a] = prob[a]
                     born[r, i, z * actions + a] = prob[a]
@@ -195,21 +199,32 @@ def live_and_learn(
         squares = 0.0
         decision = 0
         words = (np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0))
-        for episode in range(world.episodes):
-            context, cs = begin_episode(world, context_cdf, key, generation, i, offset, episode)
+        for episode in range(episodes):
+            context = 0
+            if context_cdf.size > 1:
+                v = uniform(key, generation, i, CONTEXT + offset, episode)
+                while context < context_cdf.size - 1 and v >= context_cdf[context]:
+                    context += 1
+            start = np.int64(starts[context])
+            if start < 0:
+                v = uniform(key, generation, i, START + offset, episode)
+                start = 0
+                while start < states - 1 and v >= start_cdf[context, start]:
+                    start += 1
+            cs = context * states + start
             lived = 0
             earned = 0.0
             total = 0.0
-            for _ in range(world.steps):
+            for _ in range(steps):
                 quarter = decision & 3
                 if quarter == 0:
                     words = philox(key, generation, i, ACTION + offset, decision >> 2)
-                z = world.percept[cs]
+                z = percept_of[cs]
                 if fresh[z] != version:
                     softmax64(
                         weights,
                         hidden,
-                        world.cues,
+                        cues,
                         z,
                         outputs,
                         temperature,
@@ -228,17 +243,35 @@ def live_and_learn(
                 elif quarter == 3:
                     word = words[3]
                 action = choose(table[z], actions, word)
-                if acts.shape[2] > 0 and world.track[cs] >= 0:
-                    acts[r, i, world.track[cs] * actions + action] += 1
+                if acts.shape[2] > 0 and track[cs] >= 0:
+                    acts[r, i, track[cs] * actions + action] += 1
                 v = 0.0
-                if world.outcomes > 1 or world.following.size == 0:
+                if outcomes > 1 or coded:
                     v = uniform(key, generation, i, OUTCOME + offset, decision)
-                following, gain, reward, entry = outcome(world_tag, world, cs, action, v)
-                if world.flags > 0 and world.once[entry] >= 0:
-                    if taken[world.once[entry]]:
+                entry = 0
+                if coded:
+                    state, gain, reward, ends = coded_step(
+                        world_tag, parameters[context], cs - context * states, action, v
+                    )
+                    if state < 0 or state >= states:
+                        raise IndexError("step gives a state that is none of 0 to states - 1")
+                    entered = context * states + state
+                    if ends:
+                        entered = -1 - entered
+                else:
+                    entry = (cs * actions + action) * outcomes
+                    for _ in range(outcomes - 1):
+                        if v < cdf[entry]:
+                            break
+                        entry += 1
+                    entered = np.int64(following[entry])
+                    gain = payoffs[entry]
+                    reward = rewards[entry]
+                if flags > 0 and once[entry] >= 0:
+                    if taken[once[entry]]:
                         gain = world.step_payoff
                         reward = world.step_reward
-                    taken[world.once[entry]] = True
+                    taken[once[entry]] = True
                 earned += gain
                 total += reward
                 decision += 1
@@ -254,9 +287,9 @@ def live_and_learn(
                             table[z, a] += move * (1.0 - table[z, a])
                         else:
                             table[z, a] -= move * table[z, a]
-                if following < 0:
+                if entered < 0:
                     break
-                cs = following
+                cs = entered
             payoff[r, i] += earned
             context_payoff[flat, context] += earned
             context_episodes[flat, context] += 1
@@ -279,7 +312,7 @@ def live_and_learn(
                 add_gradient(
                     weights,
                     hidden,
-                    world.cues,
+                    cues,
                     z,
                     log[t, 1],
                     outputs,
