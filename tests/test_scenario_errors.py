@@ -241,10 +241,8 @@ def test_a_misspelt_key_is_not_also_missing():
 
 
 def test_the_first_mistake_in_the_file_is_told_and_the_others_counted():
-    text = (
-        text_of("coinrun").replace("agents = 500", "agents = 0").replace("seed    = 7", "seed=-1")
-    )
-    text = text.replace('policy = "linear"', 'policy = "flat"')
+    text = text_of("coinrun").replace("agents = 500", "agents = 0")
+    text = text.replace("seed    = 7", "seed = -1").replace('"linear"', '"flat"')
     refused(lambda: Scenario.from_text(text, "f"), "f:6: seed: -1 is not allowed (and 2 more);")
 
 

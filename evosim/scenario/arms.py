@@ -93,7 +93,7 @@ def expand(model: ScenarioModel) -> list[ArmCell]:
             raise UserError(
                 f"two arms are called '{cell.label}'",
                 key=join_key(["arm", cell.arm]),
-                allowed="distinct names, distinct values in a grid",
+                allowed="distinct names",
             )
         seen.add(cell.label)
     return cells
@@ -129,6 +129,10 @@ def _cells(arm: Arm, model: ScenarioModel, base: dict[str, Any]) -> Iterator[Arm
         raise UserError("overrides nothing", key=join_key(["arm", arm.name]))
     for key in [*arm.set, *arm.grid]:
         _check_shared(arm, key)
+    for key, values in arm.grid.items():
+        twice = next((v for i, v in enumerate(values) if v in values[:i]), None)
+        if twice is not None:
+            raise UserError(f"{show(twice)} stands in it twice", key=_place(arm, key))
     count = math.prod(len(values) for values in arm.grid.values())
     if count > _MOST_CELLS:
         raise UserError(
@@ -137,8 +141,8 @@ def _cells(arm: Arm, model: ScenarioModel, base: dict[str, Any]) -> Iterator[Arm
             allowed=f"at most {_MOST_CELLS} cells; for more, run a study",
         )
     models = []
-    for values in product(*arm.grid.values()):
-        cell = dict(zip(arm.grid, values, strict=True))
+    for chosen in product(*arm.grid.values()):
+        cell = dict(zip(arm.grid, chosen, strict=True))
         models.append(_varied(arm, cell, base))
         yield ArmCell(cell_label(arm.name, cell), arm.name, models[-1], cell, arm.control)
     _check_effect(arm, base, [plain(varied) for varied in models])

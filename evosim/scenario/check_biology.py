@@ -161,6 +161,12 @@ def _check_landscape(world: LandscapeWorld, model: ScenarioModel) -> None:
             )
     if world.shape == "peaks":
         _check_peaks(world, gene, loci or 1)
+    elif gene.kind == "bits" and world.shape != "linear":
+        raise UserError(
+            f"shape '{world.shape}' reads real numbers",
+            key="world.shape",
+            allowed="'linear' or 'peaks' with a gene of bits",
+        )
 
 
 def _check_peaks(world: LandscapeWorld, gene: Gene, loci: int) -> None:

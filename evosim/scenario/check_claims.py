@@ -36,14 +36,18 @@ def check_claims(model: ScenarioModel, cells: Sequence[ArmCell]) -> None:
     models = {cell.arm: cell.model for cell in reversed(cells)}
     names: set[str] = set()
     for variant in [model, *models.values()]:
-        labels = {gene: list(_labels(gene, variant)) for gene in variant.genome}
+        labels = {gene: list(locus_labels(gene, variant)) for gene in variant.genome}
         names.update(measure_names(variant, labels))
     for index, claim in enumerate(model.claim):
         check_claim(claim, model, cells, names, index=index)
 
 
-def _labels(gene: str, model: ScenarioModel) -> Iterator[str]:
-    """Yield the names of a gene's loci in the tables."""
+def locus_labels(gene: str, model: ScenarioModel) -> Iterator[str]:
+    """Yield the names of a gene's loci in the tables, as far as its claims ask for them.
+
+    The loci of a policy take a built world to know: without a claim about them there are none
+    here. Where only the run can tell (worlds and minds of users), those that claims name.
+    """
     count = locus_count(gene, model)
     if gene == "policy" and isinstance(model.mind, ReflexMind):
         yield from _policy_labels(model)
@@ -57,16 +61,20 @@ def _labels(gene: str, model: ScenarioModel) -> Iterator[str]:
 
 def _policy_labels(model: ScenarioModel) -> Iterator[str]:
     """Yield the labels of a policy's loci, which take a built world to know."""
-    is_linear = isinstance(model.mind, ReflexMind) and model.mind.policy == "linear"
     if not any("policy" in claim.measure for claim in model.claim):
         return
-    if not is_linear or user_parts(model):
+    if user_parts(model):
         yield from _mentioned("policy", model)
         return
     from evosim.worlds.build import build_world
 
     world = build_world(model)
-    if len(world.actions) == 2:
+    mind = model.mind
+    if isinstance(mind, ReflexMind) and mind.policy == "mlp":
+        outputs = 1 if len(world.actions) == 2 else len(world.actions)
+        loci = mind.hidden * (len(world.cue_names) + 1) + outputs * (mind.hidden + 1)
+        yield from (f"policy[{i}]" for i in range(loci))
+    elif len(world.actions) == 2:
         yield from (f"policy[{cue}]" for cue in world.cue_names)
     else:
         yield from (

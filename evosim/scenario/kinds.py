@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Literal
 
 from evosim.errors import UserError, did_you_mean
@@ -14,6 +15,7 @@ Section = Literal["world", "mind", "selection"]
 SECTIONS: tuple[Section, ...] = ("world", "mind", "selection")
 
 
+@cache
 def built_in_kinds(section: Section) -> tuple[str, ...]:
     """Return the kinds of `section` that come with evosim, as the models list them."""
     slot = slot_of(ScenarioModel.model_fields[section].annotation)

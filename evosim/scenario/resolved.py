@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -32,19 +33,25 @@ def plain(model: BaseModel) -> dict[str, Any]:
         Of dicts, lists, strings, numbers and bools; none of them is shared with the model.
     """
     data: dict[str, Any] = {}
-    for name, field in type(model).model_fields.items():
+    for name, key, may_go in _keys(type(model)):
         value = plain_value(getattr(model, name))
-        if value is None or (value in ({}, []) and value == _default(field)):
+        if value is None or (may_go and value in ({}, [])):
             continue
-        data[field.alias or name] = value
+        data[key] = value
     return data
 
 
-def _default(field: FieldInfo) -> Any:
-    """Return what a key that is left out stands for; None where it must not be left out."""
-    if field.is_required():
-        return None
-    return plain_value(field.get_default(call_default_factory=True))
+@cache
+def _keys(model: type[BaseModel]) -> list[tuple[str, str, bool]]:
+    """Return each field's name, its key in a file, and whether it is empty when left out."""
+    return [
+        (name, field.alias or name, not field.is_required() and _is_empty(field))
+        for name, field in model.model_fields.items()
+    ]
+
+
+def _is_empty(field: FieldInfo) -> bool:
+    return plain_value(field.get_default(call_default_factory=True)) in ({}, [])
 
 
 def plain_value(value: Any) -> Any:

@@ -55,10 +55,12 @@ def segments(model: ScenarioModel) -> list[Segment]:
     UserError
         An intervention sets something that is no number or must not change during a run.
     """
+    last = model.population.generations
+    if not (model.phase or model.intervention):
+        return [Segment(0, last, model)]
     data = plain(model)
     for index, intervention in enumerate(model.intervention):
         check_intervention(index, intervention, data)
-    last = model.population.generations
     events = [event for event in _events(model) if event[0] < last]
     result: list[Segment] = []
     current, start = model, 0
