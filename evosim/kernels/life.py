@@ -229,7 +229,15 @@ def live(
     words = np.empty((4, LANES), np.uint64)
     u = np.empty((4, LANES), np.float32)
     act = np.zeros(LANES, np.int64)
-    cs = np.zeros(LANES, np.int64)
+    # Unsigned where an index is looked up: a signed one is first tested for wrapping around.
+    cs = np.zeros(LANES, np.uint64)
+    flat_acts = acts.reshape(-1)
+    row = np.zeros(LANES, np.uint64)
+    kinds = np.uint64(acts.shape[2])
+    width, choices = np.uint64(actions), np.uint64(actions - 1)
+    spread = np.uint64(outcomes)
+    flat_cum = cum.reshape(-1)
+    cue_rows = np.ascontiguousarray(cues.T).reshape(-1)
     step = np.zeros(LANES, np.int64)
     episode = np.zeros(LANES, np.int64)
     context = np.zeros(LANES, np.int64)
@@ -263,6 +271,7 @@ def live(
                     for k in range(actions - 1):
                         cum[lane, p, k] = table[k, p]
             acts[r, i, :] = 0
+            row[lane] = np.uint64(r * agents + i) * kinds
             step[lane] = 0
             episode[lane] = 0
             earned[lane] = 0.0
@@ -271,12 +280,13 @@ def live(
             taken[:, :] = False
         used = 16 * ((lanes + 15) // 16)
         living = lanes
+        beginning = lanes
         decision = 0
         while living > 0:
             q = decision & 3
             if q == 0:
                 draw_uniforms(key, generation, base, offset, decision, used, words, u)
-            for lane in range(lanes):
+            for lane in range(lanes if beginning > 0 else 0):
                 if step[lane] > 0 or episode[lane] == episodes:
                     continue
                 place = 0
@@ -291,12 +301,13 @@ def live(
                     start = 0
                     while start < states - 1 and v >= start_cdf[place, start]:
                         start += 1
-                cs[lane] = place * states + start
+                cs[lane] = np.uint64(place * states + start)
+            beginning = 0
             if lazy:
                 for lane in range(lanes):
-                    z = percept_of[cs[lane]]
+                    at = np.uint64(percept_of[cs[lane]]) * np.uint64(features)
                     for f in range(features):
-                        cue[f * LANES + lane] = cues[f, z]
+                        cue[f * LANES + lane] = cue_rows[at + np.uint64(f)]
                 cumulate_met(
                     weights, cue, scale, mind.greedy, outputs, actions, used, met, top, summed
                 )
@@ -309,25 +320,25 @@ def live(
                 if episode[lane] == episodes:
                     continue
                 here = cs[lane]
-                action = act[lane]
+                action = np.uint64(act[lane])
                 if not lazy:
-                    z = percept_of[here]
+                    z = np.uint64(lane) * np.uint64(rows) + np.uint64(percept_of[here])
                     x = u[q, lane]
-                    action = 0
+                    action = np.uint64(0)
                     for k in range(actions - 1):
-                        action += x >= cum[lane, z, k]
+                        action += np.uint64(x >= flat_cum[z * choices + np.uint64(k)])
                 if tracked:
                     slot = track[here]
                     if slot >= 0:
-                        acts[r, base + lane, slot * actions + action] += 1
+                        flat_acts[row[lane] + np.uint64(slot) * width + action] += 1
                 v = 0.0
                 if stochastic:
                     v = uniform(key, generation, base + lane, OUTCOME + offset, decision)
-                entry = 0
+                entry = np.uint64(0)
                 if coded:
                     place = context[lane]
                     state, gain, _, ends = coded_step(
-                        world_tag, parameters[place], here - place * states, action, v
+                        world_tag, parameters[place], np.int64(here) - place * states, action, v
                     )
                     if state < 0 or state >= states:
                         raise IndexError("step gives a state that is none of 0 to states - 1")
@@ -335,11 +346,11 @@ def live(
                     if ends:
                         entered = -1 - entered
                 else:
-                    entry = (here * actions + action) * outcomes
+                    entry = (here * width + action) * spread
                     for _ in range(outcomes - 1):
                         if v < cdf[entry]:
                             break
-                        entry += 1
+                        entry += np.uint64(1)
                     entered = np.int64(following[entry])
                     gain = payoffs[entry]
                 if flags > 0 and once[entry] >= 0:
@@ -349,7 +360,7 @@ def live(
                 earned[lane] += gain
                 step[lane] += 1
                 if entered >= 0 and step[lane] < steps:
-                    cs[lane] = entered
+                    cs[lane] = np.uint64(entered)
                     continue
                 total[lane] += earned[lane]
                 context_payoff[block, context[lane]] += earned[lane]
@@ -357,6 +368,7 @@ def live(
                 earned[lane] = 0.0
                 step[lane] = 0
                 episode[lane] += 1
+                beginning += 1
                 if episode[lane] == episodes:
                     living -= 1
             decision += 1
