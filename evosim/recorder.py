@@ -164,12 +164,7 @@ class Recorder:
             else:
                 values = birth_values(probe, resolved, lives.genes, engine.threads)
             mean, sd = _moments(values, count)
-            alive = np.arange(values.shape[1])[None, :] < count[:, None]
-            kept = np.where(alive, values, np.nan)
-            low, high = np.full(count.size, np.nan), np.full(count.size, np.nan)
-            some = count > 0
-            if some.any():
-                low[some], high[some] = np.nanquantile(kept[some], [0.1, 0.9], axis=1)
+            low, high = outer_deciles(values, count)
             measured[probe.name] = mean
             self._add(
                 "assays", g, assay=probe.name, context=probe.context, when=probe.when,
@@ -309,6 +304,30 @@ def _moments(values: NDArray[np.floating], count: NDArray[np.int64]) -> tuple[F6
         np.where(empty, np.nan, reference[:, 0] + mean),
         np.where(empty, np.nan, spread),
     )
+
+
+def outer_deciles(values: F64, count: NDArray[np.int64]) -> tuple[F64, F64]:
+    """Return the 10% and 90% quantiles over the agents alive.
+
+    Replicates are taken together by their number of agents: row by row, as ``nanquantile``
+    does, it took a third of the time of runs with many small replicates.
+
+    Parameters
+    ----------
+    values : (R, N) float64
+    count : (R,) int64
+        Agents alive; those come first.
+
+    Returns
+    -------
+    (R,) float64, (R,) float64
+        NaN where there are none.
+    """
+    low, high = np.full(count.size, np.nan), np.full(count.size, np.nan)
+    for n in np.unique(count[count > 0]):
+        rows = count == n
+        low[rows], high[rows] = np.quantile(values[rows, :n], [0.1, 0.9], axis=1)
+    return low, high
 
 
 def _add_gene(
