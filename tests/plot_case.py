@@ -86,11 +86,7 @@ def run_of(
     generation = np.unique(np.linspace(0, last, rows).round().astype(int))
     if last >= 60:
         generation = np.unique(np.append(generation, 60))
-    lives = [
-        _life(cell, replicate, generation, rng)
-        for cell in scenario.arms()
-        for replicate in range(replicates)
-    ]
+    lives = [_lives(cell, replicates, generation, rng) for cell in scenario.arms()]
     tables = {name: pd.concat([x[name] for x in lives], ignore_index=True) for name in lives[0]}
     return SimpleNamespace(scenario=scenario, **tables)
 
@@ -104,20 +100,28 @@ def _logistic(x: np.ndarray) -> np.ndarray:
     return 1.0 / (1.0 + np.exp(-x))
 
 
-def _life(
-    cell: ArmCell, replicate: int, generation: np.ndarray, rng: np.random.Generator
+def _lives(
+    cell: ArmCell, replicates: int, generation: np.ndarray, rng: np.random.Generator
 ) -> dict[str, pd.DataFrame]:
     rho = float(cell.model.context[1].frequency)
     cue = cell.model.cues["coin"]
     visible = float(cue.visible) if not isinstance(cue, int | float) else 1.0
-    time = generation / max(1, generation[-1])
-    walk = np.cumsum(rng.normal(0, 0.1, (3, len(generation))), axis=1)
+    time = np.tile(generation / max(1, generation[-1]), replicates)
+    steps = rng.normal(0, 0.1, (3, replicates, len(generation)))
+    walk = np.cumsum(steps, axis=2).reshape(3, -1)
     bias = 0.0 if cell.control else 3 * (1 - 2 * rho) * np.minimum(1, 4 * time)
     bias = bias + walk[0]
     coin_ = (8 * rho - 3 * (1 - visible)) * time + walk[1] + visible
     left = _logistic(coin_ * time * 2 - bias * (1 - rho) * time)
     payoff = 0.5 + 0.4 * time * (1 - rho)
-    head = pd.DataFrame({"arm": cell.label, "replicate": replicate, "generation": generation})
+    head = pd.DataFrame(
+        {
+            "arm": cell.label,
+            "replicate": np.repeat(np.arange(replicates), len(generation)),
+            "generation": np.tile(generation, replicates),
+        }
+    )
+    last = head["generation"] == generation[-1]
     jump = np.clip(0.5 + time, 0, 1)
     trajectory = head.assign(agents=300, payoff=payoff, payoff_sd=0.1, criterion=payoff)
     trajectory["fitness_variance"] = 0.02
@@ -134,8 +138,8 @@ def _life(
         "contexts": _contexts(head, rho, payoff),
         "assays": _assays(head, left, jump),
         "ledger": _ledger(head, bias, coin_, walk[2], rho),
-        "predictions": _predictions(head, float(left[-1])),
-        "scores": _scores(head, rho, rng),
+        "predictions": _predictions(head[last], left[last]),
+        "scores": _scores(head[last], rho, rng),
     }
 
 
@@ -182,7 +186,7 @@ def _ledger(
     return pd.concat(rows, ignore_index=True)
 
 
-def _predictions(head: pd.DataFrame, left: float) -> pd.DataFrame:
+def _predictions(head: pd.DataFrame, left: np.ndarray) -> pd.DataFrame:
     answers = {
         "OBJ-omni": 0.98,
         "OBJ-informed": 0.9,
@@ -192,7 +196,7 @@ def _predictions(head: pd.DataFrame, left: float) -> pd.DataFrame:
         "actual": left,
     }
     rows = [
-        head.tail(1).assign(
+        head.assign(
             assay="left coin, visible",
             context="coin left",
             percept="coin=-1",
@@ -209,8 +213,11 @@ def _predictions(head: pd.DataFrame, left: float) -> pd.DataFrame:
 def _scores(head: pd.DataFrame, rho: float, rng: np.random.Generator) -> pd.DataFrame:
     novel = {"OBJ-omni": -2.3, "OBJ-informed": -1.5, "LEDGER": -0.4, "FLOOR": -0.8, "CEIL": -0.3}
     rows = [
-        head.tail(1).assign(
-            split=split, predictor=name, score=part * score - 0.1 * rng.random(), skill=0.5
+        head.assign(
+            split=split,
+            predictor=name,
+            score=part * score - 0.1 * rng.random(len(head)),
+            skill=0.5,
         )
         for split, part in (("training", 0.2), ("novel", 1.0 - rho))
         for name, score in novel.items()

@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from evosim.plots.bands import band, floats
+from evosim.plots.bands import Band, band, floats
 from evosim.plots.groups import ArmGroup, arm_groups, lines
 from evosim.plots.layout import Legend, even_pages, facet, heading, page
 from evosim.plots.measures import assay_axis, find_assay
@@ -116,17 +116,21 @@ def plot_dose(
         if found is None:
             continue
         look = looks[i % len(looks)]
-        style = look.line() | {"label": f"generation {generation}", "clip_on": False} | kwargs
-        reach = np.nan_to_num([found.mean - found.low, found.high - found.mean])
-        line = ax.errorbar(
-            found.x, found.mean, yerr=reach, capsize=2.5, elinewidth=1.0, zorder=4 - i, **style
-        )
-        for part in (*line[1], *line[2]):
-            part.set_clip_on(False)
-        if dots and i == 0:
-            _draw_dots(ax, found.x, found.replicates, look)
+        style = {"label": f"generation {generation}", "zorder": 4 - i} | kwargs
+        draw_points(ax, found, look, dots=dots and i == 0, **style)
     bounded(ax, bounds)
     return ax
+
+
+def draw_points(ax: Axes, found: Band, look: Look, *, dots: bool = True, **kwargs: Any) -> None:
+    """Draw means with their intervals, joined by a line, and every replicate as a small dot."""
+    style = look.line() | {"clip_on": False, "capsize": 2.5, "elinewidth": 1.0} | kwargs
+    reach = np.nan_to_num([found.mean - found.low, found.high - found.mean])
+    line = ax.errorbar(found.x, found.mean, yerr=reach, **style)
+    for part in (*line[1], *line[2]):
+        part.set_clip_on(False)
+    if dots:
+        _draw_dots(ax, found.x, found.replicates, look)
 
 
 def _draw_dots(ax: Axes, x: Any, values: Any, look: Look) -> None:

@@ -102,7 +102,12 @@ def plot_selection(
 
 
 def plot_heat(
-    table: HeatTable, *, ax: Axes | None = None, reach: float | None = None, **kwargs: Any
+    table: HeatTable,
+    *,
+    ax: Axes | None = None,
+    reach: float | None = None,
+    label_width: int = _LABEL,
+    **kwargs: Any,
 ) -> Axes:
     """Draw cumulative selection as an annotated percept x action map, blue down and red up.
 
@@ -116,6 +121,8 @@ def plot_heat(
         Where to draw (default: pyplot's current axes).
     reach : float, optional
         Value at the ends of the palette (default: the largest absolute value).
+    label_width : int
+        Characters of a percept on one line.
     **kwargs
         Passed on to `Axes.pcolormesh`.
 
@@ -143,7 +150,9 @@ def plot_heat(
             text = number(value)
             ax.text(j + 0.5, i + 0.5, text, ha="center", va="center", fontsize=7, color=ink)
     ax.set_xticks(np.arange(len(table.actions)) + 0.5, [wrap(a, 18) for a in table.actions])
-    ax.set_yticks(np.arange(len(table.percepts)) + 0.5, [wrap(p, _LABEL) for p in table.percepts])
+    ax.set_yticks(
+        np.arange(len(table.percepts)) + 0.5, [wrap(p, label_width) for p in table.percepts]
+    )
     ax.tick_params(length=0, labelsize=7)
     ax.invert_yaxis()
     ax.grid(visible=False)

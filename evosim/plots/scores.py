@@ -85,7 +85,8 @@ def plot_scores(
         places, mean, low, high = _by_arm(rows, arms, column)
         shift = (i - (len(drawn) - 1) / 2) * 0.8 / max(3, len(drawn))
         reach = np.nan_to_num([mean - low, high - mean])
-        style = look.line() | {"linestyle": "None", "capsize": 2.0, "elinewidth": 1.0} | kwargs
+        points = {"linestyle": "None", "capsize": 2.0, "elinewidth": 1.0, "clip_on": False}
+        style = look.line() | points | kwargs
         ax.errorbar(places + shift, mean, yerr=reach, label=predictor, **style)
     ax.set_xlim(-0.6, len(arms) - 0.4)
     ax.set_xticks(range(len(arms)))

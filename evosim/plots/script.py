@@ -1,0 +1,110 @@
+"""What the scripts that draw figures from finished results have in common."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evosim.errors import UserError
+from evosim.plots.style import figure_style, save, settle
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from evosim.results import Run
+
+_FORMATS = (".png", ".svg", ".pdf")
+
+
+def run_script(
+    name: str,
+    describe: str,
+    draw: Callable[[Run], Figure],
+    argv: Sequence[str] | None = None,
+) -> int:
+    """Draw one figure from the results of one scenario; return the exit code.
+
+    Parameters
+    ----------
+    name : str
+        The scenario's name: its results stand in ``RESULTS_DIR/name``.
+    describe : str
+        What the figure shows, for ``--help``.
+    draw : callable
+        Makes the figure from the run.
+    argv : sequence of str, optional
+        Arguments (default: those of the command line).
+    """
+    parser = argparse.ArgumentParser(description=describe)
+    parser.add_argument(
+        "results",
+        nargs="?",
+        type=Path,
+        default=Path("results"),
+        metavar="RESULTS_DIR",
+        help=f"a run directory, or a folder that holds one called '{name}' (default: results)",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help=f"a {', '.join(_FORMATS)} file (default: {name}.png and .svg beside the run)",
+    )
+    given = parser.parse_args(argv)
+    try:
+        run = find_run(given.results, name)
+        with figure_style():
+            paths = _write(draw(run), run, name, given.out)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    for path in paths:
+        print(path)
+    return 0
+
+
+def find_run(folder: Path, name: str) -> Run:
+    """Return the run in `folder` itself, or in its subfolder `name`.
+
+    Raises
+    ------
+    UserError
+        Neither holds results.
+    """
+    from evosim.output import RECORD
+    from evosim.results import load
+
+    for place in (folder, folder / name):
+        if (place / RECORD).is_file():
+            return load(place)
+    raise UserError(
+        f"holds no results of '{name}'",
+        file=folder,
+        hint=f"make them with: evosim run scenarios/{name}.toml --out {folder / name}",
+    )
+
+
+def _write(figure: Figure, run: Run, name: str, out: Path | None) -> list[Path]:
+    """Write the figure to `out`, or as PNG and SVG beside the run's directory."""
+    assert run.path is not None  # it was loaded
+    if out is not None and out.suffix.lower() not in _FORMATS:
+        raise UserError("unknown kind of file", file=out, allowed=", ".join(_FORMATS))
+    try:
+        if out is None:
+            return save(figure, run.path.parent, name)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        settle(figure)
+        figure.savefig(out)
+    except OSError as error:
+        text = error.strerror or "input/output error"
+        raise UserError(f"cannot write the figure: {text}", file=out or run.path.parent) from error
+    return [out]
+
+
+def need(found: bool, what: str, run: Run) -> None:
+    """Raise a `UserError` where a run lacks something that a figure is made of."""
+    if not found:
+        raise UserError(f"this figure needs {what}", file=run.path)
