@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 
 from evosim.assays import Probe, birth_values, death_values
 from evosim.engine import Engine, Lives
+from evosim.kernels.learn import REINFORCE
 from evosim.ledger import Pedigree, haploid_mean
 from evosim.population import bit_values
 from evosim.predict import predict_arm
+from evosim.subspace import split_square, training_basis
 from evosim.worlds.build import percept_label
 
 F64 = NDArray[np.float64]
@@ -52,6 +54,7 @@ class Recorder:
     predicted: frozenset[int] = frozenset()
     asked: Sequence[Probe] = ()
     met: F64 = field(default_factory=lambda: np.zeros(1))
+    founders: F64 | None = None
     rows: dict[str, list[dict[str, Any]]] = field(
         default_factory=lambda: {
             name: []
@@ -118,6 +121,7 @@ class Recorder:
             if not slot.each:
                 part = part.mean(axis=2, dtype=np.float64)[..., None]
             _add_gene(columns, slot.quantities, part, count)
+        self._displacements(columns, engine, lives, values)
         bits = bit_values(layout, engine.population.bits)
         column = 0
         for slot in layout.bits:
@@ -126,6 +130,35 @@ class Recorder:
             column += width
         columns.update({f"assay.{name}": value for name, value in measured.items()})
         self._add("trajectory", g, **columns)
+
+    def _displacements(
+        self,
+        columns: dict[str, Any],
+        engine: Engine,
+        lives: Lives,
+        values: NDArray[np.floating[Any]],
+    ) -> None:
+        """Add mean squared distances from the founders' mean, and what learning moved."""
+        resolved, count = engine.resolved, lives.count
+        if self.founders is None:
+            self.founders = np.stack(
+                [_moments(values[..., k], count)[0] for k in range(values.shape[2])], axis=1
+            ) if values.shape[2] else np.zeros((count.size, 0))  # fmt: skip
+        basis = training_basis(resolved)
+        for slot in resolved.layout.real:
+            at = slice(slot.start, slot.stop)
+            moved = values[..., at].astype(np.float64) - self.founders[:, None, at]
+            columns[f"{slot.name}.spread"] = _moments((moved**2).mean(axis=2), count)[0]
+            if slot.name == "policy" and basis is not None:
+                inside, outside = split_square(moved, basis)
+                columns["policy.inside"] = _moments(inside, count)[0]
+                columns["policy.outside"] = _moments(outside, count)[0]
+        if basis is not None and resolved.mind is not None and resolved.mind.rule == REINFORCE:
+            moved = lives.learned - lives.born
+            inside, outside = split_square(moved, basis)
+            columns["learned.inside"] = _moments(inside, count)[0]
+            columns["learned.outside"] = _moments(outside, count)[0]
+            columns["learned.moved"] = _moments((moved != 0).mean(axis=2), count)[0]
 
     def _contexts(self, engine: Engine, lives: Lives, g: int) -> None:
         world = engine.resolved.world

@@ -162,6 +162,7 @@ def measure_names(
     names = set(TRAJECTORY)
     names.update(f"assay.{assay.name}" for assay in model.assay)
     names.update(f"context.{context.name}.{col}" for context in model.context for col in CONTEXT)
+    names.update(_displacements(model))
     quantities = set(model.ledger.indices)
     for label in _labels(gene_labels):
         names.update((label, label if label.endswith(".mean") else f"{label}.sd"))
@@ -172,6 +173,17 @@ def measure_names(
         for predictor in predictors:
             names.update(f"score.{predictor}{part}" for part in ("", ".training", ".skill"))
     return sorted(names)
+
+
+def _displacements(model: ScenarioModel) -> list[str]:
+    """Name the distances from the founders, inside and outside what training can show."""
+    names = [f"{name}.spread" for name, gene in model.genome.items() if gene.kind == "real"]
+    mind = model.mind
+    if model.world.kind in ("grid", "chain", "bandit", "graph") and mind.kind == "reflex":
+        if getattr(mind, "policy", "") == "linear":
+            names += ["policy.inside", "policy.outside"]
+        names += ["learned.inside", "learned.outside", "learned.moved"]
+    return names
 
 
 def _labels(gene_labels: Mapping[str, Iterable[str]] | Iterable[str]) -> list[str]:
