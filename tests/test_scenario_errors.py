@@ -244,6 +244,11 @@ def test_the_first_mistake_in_the_file_is_told_and_the_others_counted():
     text = text_of("coinrun").replace("agents = 500", "agents = 0")
     text = text.replace("seed    = 7", "seed = -1").replace('"linear"', '"flat"')
     refused(lambda: Scenario.from_text(text, "f"), "f:6: seed: -1 is not allowed (and 2 more);")
+    # whatever the order in which the models look
+    start, end = text.index("[population]"), text.index("[world]")
+    moved = text[:start] + text[end:] + text[start:end]
+    moved = moved.replace("seed = -1", "seed = 7")
+    refused(lambda: Scenario.from_text(moved, "f"), "mind.policy: 'flat' is not allowed (and 1")
 
 
 @pytest.mark.parametrize("kind", ["reflex", "wright-fisher", "bandit"])

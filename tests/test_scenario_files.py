@@ -167,7 +167,7 @@ def test_scenarios_load_without_the_heavy_libraries():
     code = (
         "import sys; from evosim.scenario import Scenario; "
         f"Scenario.load({str(DATA / 'coinrun.toml')!r}); "
-        "heavy = ['numba', 'pandas', 'scipy', 'matplotlib', 'seaborn', 'mesa', 'pyarrow']; "
+        "heavy = ['numba', 'numpy', 'pandas', 'scipy', 'matplotlib', 'mesa', 'pyarrow']; "
         "print([m for m in heavy if m in sys.modules])"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

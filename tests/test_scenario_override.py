@@ -149,8 +149,9 @@ def test_the_other_frequencies_are_rescaled(changes, expected):
 
 
 def test_rescaling_leaves_no_rounding_dust():
-    """0.1 + 0.2 + 0.7 misses 1 by rounding; the rest must be exactly 0, not a training context."""
-    assert frequencies({"summer": 0.1, "winter": 0.2, "flood": 0.7})[2] == 0.0
+    """0.3 + 0.6 + 0.1 misses 1 by rounding; the rest must be exactly 0, not a training context."""
+    assert 0.3 + 0.6 + 0.1 != 1.0
+    assert frequencies({"summer": 0.3, "winter": 0.6, "flood": 0.1})[2] == 0.0
     for rho in (0.02, 0.05, 0.1, 0.3, 0.7):
         assert frequencies({"coin left": rho}, "coinrun") == [1 - rho, rho]
 

@@ -209,7 +209,7 @@ def _fitted(slot: Slot, value: Any) -> Any:
 def _rescale(data: dict[str, Any], named: list[str]) -> None:
     """Let the frequencies of the other contexts sum to what the named ones leave."""
     contexts = data["context"]
-    mine = {item_index(contexts, name, default=-1) for name in named}
+    mine = sorted({int(item_index(contexts, name, default=-1)) for name in named})
     given = [contexts[i].get("frequency") for i in mine]
     rest = [c for i, c in enumerate(contexts) if i not in mine and isinstance(c, dict)]
     old = [c.get("frequency", 0.0) for c in rest]
