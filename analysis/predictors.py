@@ -224,7 +224,7 @@ def _middle(axes: Sequence[Axes], run: Run, arms: Sequence[str], when: Sequence[
     axes[1].sharey(axes[0])
     ends = [ax.dataLim.intervaly for ax in axes]
     low, high = min(e[0] for e in ends), max(e[1] for e in ends)
-    axes[0].set_ylim(min(1.3 * low, -0.13), max(1.3 * high, 0.13))
+    axes[0].set_ylim(min(1.3 * low, -0.13), 10 ** np.ceil(np.log10(max(high, 0.13))))
 
 
 def _handle(look: Look) -> object:

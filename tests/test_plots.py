@@ -293,6 +293,17 @@ def test_few_replicates_are_single_lines(ax: Axes, plain_run: SimpleNamespace) -
     assert not ax.collections
 
 
+def test_markers_of_coinciding_lines_stand_apart(ax: Axes) -> None:
+    time = np.arange(0, 600, 6)
+    rows = [
+        pd.DataFrame({"arm": f"arm {i}", "replicate": 0, "generation": time, "value": 1.0})
+        for i in range(5)
+    ]
+    plots.plot_measure(pd.concat(rows), ax=ax)
+    starts = [line.get_markevery()[0] for line in ax.lines]
+    assert len(set(starts)) == 5
+
+
 def test_one_generation_is_a_point(ax: Axes, plain_run: SimpleNamespace) -> None:
     now = plain_run.trajectory[plain_run.trajectory["generation"] == 0]
     plots.plot_measure(now, value="payoff", ax=ax, looks={"base": style.category(0)})
@@ -493,6 +504,7 @@ def test_legends_never_cover_panels(name: str, pages: dict[str, list[Figure]]) -
         panels = [ax for ax in figure.axes if ax.axison]
         assert len(panels) >= 2
         assert not any(box.overlaps(ax.get_tightbbox()) for ax in panels)
+        assert not box.overlaps(figure._suptitle.get_window_extent())
 
 
 @pytest.mark.parametrize("name", ["trajectories", "assays", "ledger", "scores"])
