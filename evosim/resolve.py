@@ -272,7 +272,11 @@ def _loci(
         wanted[model.world.gene] = _landscape_loci(model.world)
     for name, gene in model.genome.items():
         need_here = wanted.get(name, 0)
-        if gene.loci is not None and need_here > 1 and gene.loci != need_here:
+        # A landscape's gene may have loci beyond the essential ones; lists are checked there.
+        short = world is None and need_here > (gene.loci or need_here)
+        if gene.loci is not None and (
+            short or (world is not None and need_here > 0 and gene.loci != need_here)
+        ):
             raise UserError(
                 f"gene '{name}' has {gene.loci} loci where {need_here} are needed",
                 key=f"genome.{name}.loci",
