@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from evosim.bench import tables
+from evosim.bench import neighbours, tables
 from evosim.bench.forager import World, make_world, uniform_moments
 from evosim.bench.harness import Report, against, measure
 from evosim.bench.peers import (
@@ -166,6 +166,20 @@ def test_a_refused_compilation_is_one_line(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(RuntimeError, match=r"gcc failed: .*no-such-option") as caught:
         plain_c._library.__wrapped__(8, 4)
     assert "\n" not in str(caught.value)
+
+
+def test_loading_plain_c_leaves_the_environment_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    monkeypatch.setattr(
+        plain_c.ctypes, "CDLL", lambda name: seen.append(os.environ[plain_c.WAITING])
+    )
+    monkeypatch.setenv(plain_c.WAITING, "active")
+    plain_c._load("x")
+    assert os.environ[plain_c.WAITING] == "active"
+    monkeypatch.delenv(plain_c.WAITING)
+    plain_c._load("x")
+    assert plain_c.WAITING not in os.environ
+    assert seen == ["passive", "passive"]
 
 
 def test_mesa_frees_its_agents() -> None:
@@ -364,6 +378,23 @@ def test_a_stub_engine_with_the_engines_contract_runs_in_a_worker(
     assert len(measured.rates["numpy"][1_000]) == 3
     assert against(measured, BEST_JAX.name) == {}
     assert row(printed(measured), "NumPy, vec")
+
+
+def test_neighbours_count_what_others_use_and_not_ourselves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = {"monotonic": 0.0, "_busy_seconds": 50.0, "_own_seconds": 1.0}
+    for name in clock:
+        monkeypatch.setattr(neighbours, name, lambda name=name: clock[name])
+    meter = neighbours.Neighbours()
+    clock |= {"monotonic": 10.0, "_busy_seconds": 65.0, "_own_seconds": 13.0}
+    assert meter.cores() == pytest.approx(0.3)
+
+
+def test_neighbours_read_this_machine() -> None:
+    assert neighbours._own_seconds() > 0
+    assert neighbours._busy_seconds() >= 0
+    assert neighbours.Neighbours().cores() >= 0
 
 
 def test_a_program_without_targets_gets_no_verdict() -> None:

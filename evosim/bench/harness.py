@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from evosim.bench.forager import threads
+from evosim.bench.neighbours import Neighbours
 from evosim.bench.programs import BEST_JAX, BEST_JAX_OF, ENGINE, Program, select
 from evosim.bench.timing import QUICK, Case, Plan, Rates, interleave, ratios
 from evosim.bench.worker import ProgramError, Runner, Worker
@@ -191,7 +192,7 @@ def main(quick: bool = False, peers: Sequence[str] | None = None) -> None:
     from evosim.bench.tables import show
 
     chosen = select(peers)
-    load = os.getloadavg()[0]
+    neighbours = Neighbours()
     notes: dict[str, str] = {}
     progress = Console(stderr=True)
     with ExitStack() as stack, progress.status("starting") as status:
@@ -210,4 +211,7 @@ def main(quick: bool = False, peers: Sequence[str] | None = None) -> None:
         )
     console = Console()
     show(report, console)
-    console.print(f"Load average before the start: {load:.1f}; above 0.5, trust no number here.")
+    console.print(
+        f"Other processes kept {neighbours.cores():.2f} of {os.cpu_count()} cores busy meanwhile; "
+        "above 0.1 the ratios to programs with threads are off."
+    )
