@@ -55,6 +55,9 @@ def exit_code_of(command: Callable[[], object], debug: Callable[[], bool]) -> in
         return end.exit_code
     except KeyboardInterrupt as interruption:
         say(f"interrupted; {interruption}" if str(interruption) else _INTERRUPTION)
+        # An interrupt that passed through exec() of a text (Numba compiles so) makes CPython kill
+        # the process by SIGINT at its end, whoever caught it; the next exec() takes that back.
+        exec("")
         return INTERRUPTED
     except Terminated:
         say("terminated; nothing half-written is left behind")
