@@ -145,11 +145,6 @@ def write_file(path: Path, writer: Callable[[BinaryIO], object]) -> None:
         os.fsync(stream.fileno())
 
 
-def is_results(directory: Path) -> bool:
-    """Return whether `directory` holds a finished run."""
-    return (directory / RECORD).is_file()
-
-
 def _check_target(target: Path, overwrite: bool, own: Collection[str]) -> None:
     if target.is_file():
         raise UserError("is a file, not a directory for results", file=target)
