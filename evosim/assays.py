@@ -248,7 +248,7 @@ def _index(name: str, known: tuple[str, ...], key: str, what: str) -> int:
 
 def _where(name: str, variant: int, world: TabularWorld, key: str) -> NDArray[np.bool_]:
     if name in world.symbol:
-        found = world.symbol[name][variant] != 0
+        found: NDArray[np.bool_] = world.symbol[name][variant] != 0
         if not found.any():
             raise UserError(
                 f"symbol '{name}' does not stand in context "
@@ -258,7 +258,8 @@ def _where(name: str, variant: int, world: TabularWorld, key: str) -> NDArray[np
         return found
     known = (*world.symbol, *world.states)
     state = _index(name, known, key, "state or symbol") - len(world.symbol)
-    return np.arange(len(world.states)) == state
+    found = np.arange(len(world.states)) == state
+    return found
 
 
 def _variant(assay: Assay, world: TabularWorld, key: str) -> int:

@@ -14,6 +14,7 @@ from evosim.errors import EngineError
 from evosim.kernels import landscape as land
 from evosim.kernels import learn, life, reproduce
 from evosim.kernels.accelerate import run_blocks
+from evosim.kernels.decode import LANES
 from evosim.kernels.tags import FUNCTIONS
 from evosim.ledger import Ledger, Pedigree
 from evosim.parents import choose_parents
@@ -159,9 +160,8 @@ class Engine:
         payoff = np.zeros((replicates, agents))
         nothing = np.zeros((replicates, agents, 0))
         lives = Lives(
-            population.count,
-            genes, payoff, payoff, np.empty_like(payoff), np.zeros((replicates, agents, 0), np.uint16),
-            np.zeros((replicates, 1)), np.zeros((replicates, 1)), nothing, nothing,
+            population.count, genes, payoff, payoff, np.empty_like(payoff),
+            np.zeros((replicates, agents, 0), np.uint16), np.zeros((replicates, 1)), np.zeros((replicates, 1)), nothing, nothing,
         )  # fmt: skip
         if resolved.landscape is not None:
             self._live_on_landscape(lives)
@@ -181,10 +181,10 @@ class Engine:
                 values = lives.genes[..., slot.start : slot.stop]
                 lives.criterion -= slot.gene.cost * np.abs(values).sum(axis=2, dtype=np.float64)
         if any(slot.gene.cost for slot in resolved.layout.bits):
-            values = bit_values(resolved.layout, self.population.bits)
+            bits = bit_values(resolved.layout, self.population.bits)
             for slot in resolved.layout.bits:
                 width = len(slot.quantities)
-                part = values[..., column : column + width].sum(axis=2)
+                part = bits[..., column : column + width].sum(axis=2)
                 # A long gene is reported by its mean; its cost is on the number of ones.
                 lives.criterion -= slot.gene.cost * part * (slot.loci if not slot.each else 1)
                 column += width
@@ -257,7 +257,7 @@ class Engine:
         kinds = resolved.tracked.context.size * tables.actions
         lives.acts = np.empty((replicates, agents, kinds), np.uint16 if most < 2**16 else np.uint32)
         if mind.rule == 0:
-            per = -(-agents // life.LANES)
+            per = -(-agents // LANES)
             context_payoff = np.empty((replicates * per, variants))
             context_episodes = np.empty((replicates * per, variants), np.int64)
             run_blocks(

@@ -64,7 +64,8 @@ class Pedigree:
     def gametes_total(self, count: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return (R,) gametes given by the agents alive."""
         alive = np.arange(self.gametes.shape[1])[None, :] < count[:, None]
-        return np.where(alive, self.gametes, 0).sum(axis=1, dtype=np.int64)
+        total: NDArray[np.int64] = np.where(alive, self.gametes, 0).sum(axis=1, dtype=np.int64)
+        return total
 
 
 def price_terms(
@@ -183,7 +184,9 @@ class Ledger:
         """Take the further values anew after parameters changed between generations."""
         self._further = self._further_values(population)
 
-    def learned(self, born: F64, dead: F64, policy: NDArray[np.int64], count: F64) -> None:
+    def learned(
+        self, born: F64, dead: F64, policy: NDArray[np.int64], count: NDArray[np.int64]
+    ) -> None:
         """Add what agents learned: mean of value at death minus value at birth, per locus."""
         alive = (np.arange(born.shape[1])[None, :] < count[:, None])[..., None]
         change = np.where(alive, dead - born, 0.0).sum(axis=1) / np.maximum(count, 1)[:, None]

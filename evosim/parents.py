@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from evosim.errors import EngineError
 from evosim.kernels import reproduce, select
 from evosim.kernels.accelerate import run_blocks
+from evosim.kernels.philox import MATE, PARENT
 from evosim.kernels.userfitness import user_fitness
 from evosim.ledger import Pedigree
 from evosim.population import Population
@@ -105,13 +106,13 @@ def _tournament(
     blocks = replicates * -(-agents // select.BLOCK)
     winner = np.empty((replicates, agents), np.int32)
     common = (keys, generation, count, agents, criterion)
-    run_blocks(select.tournament, blocks, threads, size, *common, select.PARENT, winner)
+    run_blocks(select.tournament, blocks, threads, size, *common, PARENT, winner)
     run_blocks(
         select.in_order, replicates, threads, pedigree.born, count, winner, pedigree.gametes,
         pedigree.parent,
     )  # fmt: skip
     if pedigree.mate.shape[1]:
-        run_blocks(select.tournament, blocks, threads, size, *common, select.MATE, pedigree.mate)
+        run_blocks(select.tournament, blocks, threads, size, *common, MATE, pedigree.mate)
         run_blocks(
             select.count_gametes, replicates, threads, pedigree.born, pedigree.mate,
             pedigree.gametes,
@@ -163,6 +164,6 @@ def _guard(resolved: Resolved, fitness: F64, count: NDArray[np.int64], generatio
 def _nobody_without_fitness(
     fitness: F64, count: NDArray[np.int64], born: NDArray[np.int64]
 ) -> None:
-    """A replicate in which nobody has fitness leaves no offspring: it is extinct."""
+    """Let a replicate in which nobody has fitness die out: it leaves no offspring."""
     alive = np.arange(fitness.shape[1])[None, :] < count[:, None]
     born[np.where(alive, fitness, 0.0).max(axis=1) <= 0.0] = 0

@@ -397,7 +397,8 @@ def _learned_acts(engine: Engine, lives: Lives) -> F64:
     picked = change[:, :, resolved.tracked.percept]
     flat = picked.reshape(*lives.payoff.shape, -1)
     # Learned and born are both zero where nobody lived.
-    return (flat.sum(axis=1) / np.maximum(lives.count, 1)[:, None]).reshape(shape)
+    mean: F64 = flat.sum(axis=1) / np.maximum(lives.count, 1)[:, None]
+    return mean.reshape(shape)
 
 
 def _offspring_variance(pedigree: Pedigree, count: NDArray[np.int64]) -> F64:

@@ -129,7 +129,7 @@ def simulate(
         scenario.model.population.generations,
         systems=scenario.model.systems,
     )
-    population = {}
+    population: dict[str, NDArray[Any]] = {}
     for p in plans:
         final = done[p.cell.label][1].population
         population[f"{p.cell.label}/genome"] = final.real

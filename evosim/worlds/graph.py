@@ -110,14 +110,14 @@ def _with_numbers(
     numbers: list[float | None] = []
     for transition in leads:
         name = transition.p
-        if name == REST:
+        if not isinstance(name, str):
+            numbers.append(name)
+        elif name == REST:
             numbers.append(None)
-        elif isinstance(name, str):
+        else:
             if name not in world.chances:
                 raise unknown("chance", name, [*world.chances, REST], f"{key}.p")
             numbers.append(world.chances[name])
-        else:
-            numbers.append(name)
     if numbers.count(None) > 1:
         raise UserError(f"two outcomes take the rest of the {what}", key=key, allowed="one")
     rest = 1.0 - sum(n for n in numbers if n is not None)

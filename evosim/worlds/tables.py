@@ -145,5 +145,5 @@ def user_world(model: ScenarioModel) -> tuple[TabularWorld, np.ndarray, Tag]:
         start_cdf=start_cdf,
         region=np.full((len(names), states), -1, np.int32),
     )
-    parameters = np.array([list(p.values()) for p in per_context], np.float64)
-    return world, parameters.reshape(len(names), -1), user_tag(entry, "step")
+    numeric = np.array([list(p.values()) for p in per_context], np.float64)
+    return world, numeric.reshape(len(names), -1), user_tag(entry, "step")
