@@ -161,7 +161,8 @@ class Engine:
         nothing = np.zeros((replicates, agents, 0))
         lives = Lives(
             population.count, genes, payoff, payoff, np.empty_like(payoff),
-            np.zeros((replicates, agents, 0), np.uint16), np.zeros((replicates, 1)), np.zeros((replicates, 1)), nothing, nothing,
+            np.zeros((replicates, agents, 0), np.uint16), np.zeros((replicates, 1)),
+            np.zeros((replicates, 1)), nothing, nothing,
         )  # fmt: skip
         if resolved.landscape is not None:
             self._live_on_landscape(lives)
