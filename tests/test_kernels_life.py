@@ -14,7 +14,8 @@ from evosim.kernels.life import live
 from evosim.kernels.tags import Tag
 
 #: Two replicates of a full block and a part of one; one replicate has lost some agents.
-AGENTS, COUNT = 20, np.array([20, 11])
+AGENTS = LANES + 4
+COUNT = np.array([AGENTS, LANES - 5])
 CDF = np.array([0.6, 1.0])
 SLOTS = 3
 
