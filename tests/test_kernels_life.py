@@ -121,9 +121,9 @@ def test_blocks_write_their_own_outputs_only(example):
     assert np.array_equal(context_payoff[1:3], whole[2][1:3])
     assert (context_payoff[[0, 3]] == 99).all()
     assert np.array_equal(payoff[0, LANES:], whole[0][0, LANES:])
-    assert np.array_equal(payoff[1, :11], whole[0][1, :11])
+    assert np.array_equal(payoff[1, : COUNT[1]], whole[0][1, : COUNT[1]])
     assert (payoff[0, :LANES] == 99).all()
-    assert (payoff[1, 11:] == 99).all()
+    assert (payoff[1, COUNT[1] :] == 99).all()
 
 
 def test_an_assays_offset_draws_from_other_counters(example):
