@@ -78,6 +78,21 @@ def early_generation(run: Run, measured: Sequence[int]) -> int:
     return min(named) if named else min(measured, key=lambda g: abs(g - tenth))
 
 
+def comparable(run: Run) -> list[Cell]:
+    """Return the cells in which only rho, v and (of controls) cues differ, each pair once.
+
+    Arms in another world, such as levels short of time, would not lie on the same curve.
+    """
+    arms = run.scenario.arms()
+    cells: dict[object, Cell] = {}
+    for arm in arms:
+        cell = parameters(arm)
+        if arm.model.world == arms[0].model.world:
+            key = cell.label if cell.control else (cell.rho, cell.v)
+            cells.setdefault(key, cell)
+    return list(cells.values())
+
+
 def v_looks(cells: Sequence[Cell]) -> dict[float, Look]:
     """Return a look per visibility; the shades of the other palette stand for rho."""
     vs = sorted({cell.v for cell in cells if not cell.control})
@@ -124,8 +139,7 @@ def draw(run: Run) -> Figure:
     names = set(run.assays["assay"].unique())
     for name in (REACHES, PASSES, JUMPS):
         need(name in names, f"an assay '{name}'", run)
-    cells = [parameters(cell) for cell in run.scenario.arms()]
-    cells = [cell for cell in cells if (run.assays["arm"] == cell.label).any()]
+    cells = [cell for cell in comparable(run) if (run.assays["arm"] == cell.label).any()]
     looks = v_looks(cells)
     need(bool(looks), "an arm that is not a control", run)
     data = shares(run)
