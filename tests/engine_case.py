@@ -1,0 +1,170 @@
+"""Tiny scenarios of every kind, and what the engine makes of them, generation by generation."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+
+import numpy as np
+
+from evosim.engine import Engine
+from evosim.kernels.philox import replicate_keys
+from evosim.resolve import resolve
+from evosim.scenario import Scenario
+from evosim.simulate import make_probes
+
+MAPS = ["#####\n#C.S#\n#####", "#####\n#S.C#\n#####"]
+
+WORLDS = {
+    "chain": {
+        "world": {"kind": "chain", "length": 4, "steps": 6, "episodes": 3, "slip": 0.2},
+        "context": [
+            {"name": "poor", "frequency": 0.5},
+            {"name": "rich", "frequency": 0.5, "payoff": 2},
+        ],
+        "cues": {
+            "bias": 1, "at": {"one_hot": "state"}, "rich": {"one_hot": "context", "visible": 0.5},
+        },
+    },
+    "grid": {
+        "world": {
+            "kind": "grid", "steps": 5, "episodes": 2,
+            "symbols": {"C": {"payoff": 1, "reward": 1, "terminal": True}},
+        },
+        "context": [
+            {"name": "left", "frequency": 0.3, "map": MAPS[0]},
+            {"name": "right", "frequency": 0.7, "map": MAPS[1]},
+        ],
+        "cues": {"bias": 1, "coin": {"toward": "C", "visible": 0.5}},
+    },
+    "bandit": {
+        "world": {"kind": "bandit", "actions": ["a", "b", "c"], "steps": 1, "episodes": 4},
+        "context": [
+            {"name": "summer", "frequency": 0.6, "payoff": {"a": 1, "b": {"p": 0.5, "value": 3}},
+             "reward": {"a": 0.5, "c": 1}},
+            {"name": "winter", "frequency": 0.4, "payoff": {"c": 1}, "reward": {"b": 1}},
+        ],
+        "cues": {"bias": 1, "season": {"one_hot": "context"}},
+    },
+    "graph": {
+        "world": {
+            "kind": "graph", "actions": ["on", "off"], "start": "here", "steps": 4, "episodes": 2,
+            "transitions": [
+                {"from": "here", "action": "on", "to": "there", "p": 0.5, "payoff": 1,
+                 "once": True},
+                {"from": "here", "action": "on", "to": "here", "p": 0.5},
+                {"from": "here", "action": "off", "to": "here"},
+                {"from": "there", "to": "end", "payoff": 0.5, "reward": 1},
+            ],
+        },
+        "context": [{"name": "only", "frequency": 1.0}],
+        "cues": {"bias": 1, "there": {"states": {"there": 1}}},
+    },
+    "traits": {
+        "world": {"kind": "landscape", "shape": "linear", "gene": "trait", "noise": 0.5},
+        "genome": {"trait": {"loci": 5, "initial": {"normal": [0, 1]}, "mutation": 0.1}},
+    },
+    "peaks": {
+        "world": {
+            "kind": "landscape", "shape": "peaks", "gene": "trait", "elsewhere": 0.5,
+            "peaks": [{"height": 2, "value": 1, "essential": 3, "shoulder": 1}],
+        },
+        "genome": {
+            "trait": {"kind": "bits", "loci": 70, "initial": {"probability": 0.5}, "mutation": 0.01}
+        },
+    },
+}  # fmt: skip
+
+MINDS = {
+    "linear": {},
+    "greedy": {"choice": "greedy"},
+    "perceptron": {"policy": "mlp", "hidden": 2},
+    "reinforce": {"learning": "reinforce", "learning_rate": 0.1, "advantage": "centred"},
+    "learning perceptron": {"policy": "mlp", "learning": "reinforce", "learning_rate": 0.1},
+    "cross": {"learning": "cross", "learning_rate": 0.2},
+}
+
+FITNESS = {"exponential": 1.0}
+SELECTIONS = {
+    "wright-fisher": {"kind": "wright-fisher", "fitness": FITNESS},
+    "proportional": {"kind": "wright-fisher", "fitness": {"proportional": 0.2, "baseline": 5.0}},
+    "neutral": {"kind": "wright-fisher", "fitness": {"neutral": True}},
+    "moran": {"kind": "moran", "fitness": FITNESS},
+    "best half": {"kind": "truncation", "fraction": 0.5},
+    "threshold": {"kind": "truncation", "threshold": -9.0},
+    "tournament": {"kind": "tournament", "size": 3},
+    "density": {
+        "kind": "density",
+        "fitness": {"exponential": 0.3},
+        "capacity": 200,
+        "criterion": "mean",
+    },
+}
+
+REPRODUCTIONS = {
+    "clonal": {"kind": "clonal"},
+    "free": {"kind": "recombining"},
+    "one point": {"kind": "recombining", "recombination": "one-point"},
+    "midparent": {"kind": "recombining", "recombination": "midparent"},
+}
+
+GENOME = {
+    "policy": {"initial": {"normal": [0, 1]}, "mutation": 0.1},
+    "neutral": {"loci": 2, "initial": {"uniform": [0, 1]}, "mutation": 0.2, "mutation_rate": 0.5},
+}
+MARKER = {"kind": "bits", "loci": 70, "initial": {"probability": 0.5}, "mutation": 0.01}
+
+
+def data(world="chain", mind="linear", selection="wright-fisher", reproduction="clonal", **changes):
+    """A scenario as nested tables; changes replace whole tables, `population` adds to its own."""
+    made = {
+        "title": "tiny", "seed": 5,
+        "population": {"agents": 64, "replicates": 4, "generations": 5},
+        "genome": GENOME, "selection": SELECTIONS[selection],
+        "reproduction": REPRODUCTIONS[reproduction], **copy.deepcopy(WORLDS[world]),
+    }  # fmt: skip
+    if "context" in made:
+        made["mind"] = {"kind": "reflex", **MINDS[mind]}
+    made["population"] |= changes.pop("population", {})
+    return made | changes
+
+
+def resolved(tables):
+    return resolve(Scenario.from_dict(tables).model)
+
+
+def engine(tables, replicates=range(4), threads=1, probes=False, **options):
+    """An engine of the scenario's own arm; with `probes` its assays are ledger indices."""
+    parts = resolved(tables)
+    if probes:
+        options["index_probes"] = tuple(make_probes(parts, parts.model))
+    keys = replicate_keys(tables["seed"], np.asarray(list(replicates)))
+    return Engine(parts, keys, threads, **options)
+
+
+def history(tables, replicates=range(4), threads=1, generations=4, probes=False):
+    """Per replicate, one digest per generation of everything that a run is about."""
+    made = engine(tables, replicates, threads, probes)
+    out = {r: [] for r in replicates}
+    for _ in range(generations):
+        lives = made.step()
+        for k, r in enumerate(replicates):
+            out[r].append(digest(made, lives, k))
+    return out
+
+
+def digest(made, lives, k):
+    """Hash one replicate's genomes, payoffs and ledger."""
+    population, ledger = made.population, made.ledger
+    n, lived = population.count[k], lives.count[k]
+    genes = made.resolved.layout.real_loci
+    parts = [
+        n, population.real[k], population.bits[k], lives.payoff[k, :lived],
+        lives.criterion[k, :lived], lives.context_payoff[k], lives.context_episodes[k],
+        lives.learned[k, :lived], ledger.selection[k, :genes], ledger.transmission[k, :genes],
+        ledger.learning[k, :genes], ledger.acts.selection[k],
+    ]  # fmt: skip
+    sha = hashlib.sha256()
+    for part in parts:
+        sha.update(np.ascontiguousarray(part).tobytes())
+    return sha.hexdigest()[:16]
