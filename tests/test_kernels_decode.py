@@ -205,9 +205,9 @@ def test_unpacked_bits_equal_the_reference():
     rng = np.random.default_rng(5)
     bits = rng.integers(0, 2**64, (2, 3, 6), dtype=np.uint64)
     for ploidy, words in ((1, 6), (2, 3)):
-        for first, stop in ((0, 5), (60, 70), (130, 131)):
+        for first, stop in ((0, 5), (60, 70), (130, 131), (3, 140), (64, 128)):
             for each in (True, False):
-                out = np.full((2, 3, 12), 99.0)
+                out = np.full((2, 3, 140), 99.0)
                 express.unpack_bits(bits, words, ploidy, first, stop, each, 1, out)
                 for r, i in np.ndindex(2, 3):
                     rows = bits[r, i].reshape(ploidy, words)
