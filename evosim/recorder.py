@@ -314,7 +314,7 @@ class Recorder:
             transmission=nothing,
             learning=_learned_acts(engine, lives).reshape(shape),
             after=nothing,
-            cumulative_selection=acts.selection.reshape(shape),
+            cumulative_selection=acts.selection.reshape(shape).copy(),  # it goes on growing
             cumulative_transmission=nothing,
         )
 
