@@ -213,7 +213,7 @@ def live(
     states, outcomes, flags = start_cdf.shape[1], world.outcomes, world.flags
     steps, episodes = world.steps, world.episodes
     coded = following.size == 0
-    stochastic = outcomes > 1 or coded
+    simple = outcomes == 1 and flags == 0 and not coded
     rows = 0 if lazy else percepts
     preference = np.empty((outputs, rows), np.float32)
     table = np.empty((actions - 1, rows), np.float32)
@@ -228,7 +228,9 @@ def live(
     summed = np.empty(LANES, np.float32)
     words = np.empty((4, LANES), np.uint64)
     u = np.empty((4, LANES), np.float32)
-    act = np.zeros(LANES, np.int64)
+    act = np.zeros(LANES, np.uint64)
+    live = np.zeros(LANES, np.int64)
+    entered = np.zeros(LANES, np.int64)
     # Unsigned where an index is looked up: a signed one is first tested for wrapping around.
     cs = np.zeros(LANES, np.uint64)
     flat_acts = acts.reshape(-1)
@@ -279,6 +281,11 @@ def live(
         if flags > 0:
             taken[:, :] = False
         used = 16 * ((lanes + 15) // 16)
+        for lane in range(LANES):
+            live[lane] = lane < lanes
+            if lane >= lanes:
+                cs[lane] = np.uint64(0)
+                act[lane] = np.uint64(0)
         living = lanes
         beginning = lanes
         decision = 0
@@ -287,7 +294,7 @@ def live(
             if q == 0:
                 draw_uniforms(key, generation, base, offset, decision, used, words, u)
             for lane in range(lanes if beginning > 0 else 0):
-                if step[lane] > 0 or episode[lane] == episodes:
+                if step[lane] > 0 or not live[lane]:
                     continue
                 place = 0
                 if context_cdf.size > 1:
@@ -312,55 +319,70 @@ def live(
                     weights, cue, scale, mind.greedy, outputs, actions, used, met, top, summed
                 )
                 for lane in range(used):
-                    act[lane] = 0
+                    act[lane] = np.uint64(0)
                 for k in range(actions - 1):
                     for lane in range(used):
-                        act[lane] += u[q, lane] >= met[k * LANES + lane]
-            for lane in range(lanes):
-                if episode[lane] == episodes:
-                    continue
-                here = cs[lane]
-                action = np.uint64(act[lane])
-                if not lazy:
-                    z = np.uint64(lane) * np.uint64(rows) + np.uint64(percept_of[here])
+                        act[lane] += np.uint64(u[q, lane] >= met[k * LANES + lane])
+            else:
+                for lane in range(lanes):
+                    z = np.uint64(lane) * np.uint64(rows) + np.uint64(percept_of[cs[lane]])
                     x = u[q, lane]
                     action = np.uint64(0)
                     for k in range(actions - 1):
                         action += np.uint64(x >= flat_cum[z * choices + np.uint64(k)])
-                if tracked:
-                    slot = track[here]
-                    if slot >= 0:
-                        flat_acts[row[lane] + np.uint64(slot) * width + action] += 1
-                v = 0.0
-                if stochastic:
+                    act[lane] = action
+            if tracked:
+                for lane in range(lanes):
+                    slot = track[cs[lane]]
+                    if slot >= 0 and live[lane]:
+                        flat_acts[row[lane] + np.uint64(slot) * width + act[lane]] += 1
+            if simple:
+                # Without branches, so that table look-ups run as vector gathers.
+                for lane in range(used):
+                    entry = cs[lane] * width + act[lane]
+                    entered[lane] = following[entry]
+                    earned[lane] += payoffs[entry] if live[lane] else 0.0
+            else:
+                for lane in range(lanes):
+                    if not live[lane]:
+                        continue
+                    here, gain, entry = cs[lane], 0.0, np.uint64(0)
                     v = uniform(key, generation, base + lane, OUTCOME + offset, decision)
-                entry = np.uint64(0)
-                if coded:
-                    place = context[lane]
-                    state, gain, _, ends = coded_step(
-                        world_tag, parameters[place], np.int64(here) - place * states, action, v
-                    )
-                    if state < 0 or state >= states:
-                        raise IndexError("step gives a state that is none of 0 to states - 1")
-                    entered = place * states + state
-                    if ends:
-                        entered = -1 - entered
-                else:
-                    entry = (here * width + action) * spread
-                    for _ in range(outcomes - 1):
-                        if v < cdf[entry]:
-                            break
-                        entry += np.uint64(1)
-                    entered = np.int64(following[entry])
-                    gain = payoffs[entry]
-                if flags > 0 and once[entry] >= 0:
-                    if taken[lane, once[entry]]:
-                        gain = world.step_payoff
-                    taken[lane, once[entry]] = True
-                earned[lane] += gain
-                step[lane] += 1
-                if entered >= 0 and step[lane] < steps:
-                    cs[lane] = np.uint64(entered)
+                    if coded:
+                        place = context[lane]
+                        first_state = place * states
+                        state, gain, _, ends = coded_step(
+                            world_tag,
+                            parameters[place],
+                            np.int64(here) - first_state,
+                            np.int64(act[lane]),
+                            v,
+                        )
+                        if state < 0 or state >= states:
+                            raise IndexError("step gives a state that is none of 0 to states - 1")
+                        entered[lane] = first_state + state
+                        if ends:
+                            entered[lane] = -1 - entered[lane]
+                    else:
+                        entry = (here * width + act[lane]) * spread
+                        for _ in range(outcomes - 1):
+                            if v < cdf[entry]:
+                                break
+                            entry += np.uint64(1)
+                        entered[lane] = following[entry]
+                        gain = payoffs[entry]
+                    if flags > 0 and once[entry] >= 0:
+                        if taken[lane, once[entry]]:
+                            gain = world.step_payoff
+                        taken[lane, once[entry]] = True
+                    earned[lane] += gain
+            over = 0
+            for lane in range(used):
+                step[lane] += live[lane]
+                over += (entered[lane] < 0 or step[lane] >= steps) and live[lane]
+                cs[lane] = np.uint64(entered[lane]) if entered[lane] >= 0 else cs[lane]
+            for lane in range(lanes if over > 0 else 0):
+                if not live[lane] or (entered[lane] >= 0 and step[lane] < steps):
                     continue
                 total[lane] += earned[lane]
                 context_payoff[block, context[lane]] += earned[lane]
@@ -370,6 +392,7 @@ def live(
                 episode[lane] += 1
                 beginning += 1
                 if episode[lane] == episodes:
+                    live[lane] = 0
                     living -= 1
             decision += 1
         for lane in range(lanes):
