@@ -81,6 +81,7 @@ def simulate(
     threads: int | None = None,
     progress: Progress | None = None,
     replicates: Sequence[int] | None = None,
+    loop: type[Engine] = Engine,
 ) -> RunData:
     """Run every arm of a scenario.
 
@@ -92,6 +93,8 @@ def simulate(
     progress : Progress, optional
     replicates : sequence of int, optional
         Run only these; each gives the same rows as together with the others.
+    loop : type of Engine
+        What runs the generations: the anti-fake checks turn payoff's sign in one of their own.
 
     Raises
     ------
@@ -116,12 +119,12 @@ def simulate(
         keep = pedigrees.setdefault(p.cell.label, {}) if _named(p, kept) else None
         spec = p.cell.model.selection
         source = pedigrees.get(spec.of) if isinstance(spec, Replay) else None
-        done[p.cell.label] = _run_cell(p, chosen, threads, progress, keep, source)
+        done[p.cell.label] = _run_cell(p, chosen, threads, progress, keep, source, loop)
     if progress is not None:
         progress.finish()
     recorders = [done[p.cell.label][0] for p in plans]
     tables = tables_of(recorders)
-    meta = _meta(scenario, {p.cell.label: done[p.cell.label][1] for p in plans})
+    meta = _meta(scenario, {p.cell.label: done[p.cell.label] for p in plans})
     claims = judge_all(
         scenario.model.claim,
         _Tables(**tables),
@@ -211,11 +214,12 @@ def _run_cell(
     progress: Progress | None,
     keep: dict[int, Pedigree] | None,
     source: dict[int, Pedigree] | None,
+    loop: type[Engine],
 ) -> tuple[Recorder, Engine]:
     model = p.cell.model
     resolved = p.stretches[0][1]
     recorder = Recorder(p.cell.label, chosen, p.recorded, predicted=p.predicted)
-    engine = Engine(
+    engine = loop(
         resolved,
         replicate_keys(model.seed, chosen),
         threads,
@@ -298,18 +302,18 @@ def _named(p: Plan, labels: set[str]) -> bool:
     return p.cell.label in labels
 
 
-def _meta(scenario: Scenario, engines: dict[str, Engine]) -> dict[str, Any]:
+def _meta(scenario: Scenario, done: dict[str, tuple[Recorder, Engine]]) -> dict[str, Any]:
     """Return remarks for `run.json`."""
     return {
-        "worst_residual": max(engine.ledger.worst for engine in engines.values()),
+        "worst_residual": max(engine.ledger.worst for _, engine in done.values()),
         "residual_bound": BOUND,
         "extinctions": [
-            {"arm": label, "replicate": r, "generation": g}
-            for label, engine in engines.items()
+            {"arm": label, "replicate": int(recorder.replicates[r]), "generation": g}
+            for label, (recorder, engine) in done.items()
             for r, g in sorted(engine.extinct.items())
         ],
         "notes": scenario.notes(),
-        "generations": {label: engine.generation for label, engine in engines.items()},
+        "generations": {label: engine.generation for label, (_, engine) in done.items()},
     }
 
 
