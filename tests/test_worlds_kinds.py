@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from worlds_case import check_world, outcomes, scenario
+from worlds_case import check_world, outcomes, refused, scenario
 
+from evosim.scenario import Scenario, segments
 from evosim.worlds.build import BUILDERS, build_world, contexts_frequency
 
 FEW = settings(max_examples=60, deadline=None, derandomize=True, database=None)
@@ -213,6 +214,49 @@ def test_graph_state_of_another_context_is_inert_where_nothing_enters_it():
     )
     s = world.states.index("cave")
     assert world.terminal[:, s].tolist() == [1, 0]
+
+
+SLIPPERY = [
+    {"from": "home", "to": "ditch", "p": "slip", "payoff": -1.0},
+    {"from": "home", "to": "field", "p": 0.25},
+    {"from": "home", "to": "end", "p": "rest", "payoff": 1.0},
+]
+
+
+def test_graph_chances_have_names_and_one_outcome_takes_the_rest():
+    named = build_world(graph(SLIPPERY, chances={"slip": 0.125}))
+    numbers = [t | {"p": p} for t, p in zip(SLIPPERY, (0.125, 0.25, 0.625), strict=True)]
+    plain = build_world(graph(numbers))
+    assert named.states == plain.states
+    assert np.array_equal(named.outcome_cdf, plain.outcome_cdf)
+    assert np.array_equal(named.payoff, plain.payoff)
+    nothing_left = build_world(graph(SLIPPERY, chances={"slip": 0.75}))
+    assert sorted(outcomes(nothing_left, 0, 0, 0).values()) == [0.25, 0.75]
+
+
+def test_graph_chance_can_be_an_arms_grid_and_change_during_a_run():
+    data = dict(
+        graph(SLIPPERY, chances={"slip": 0.125}).model_dump(by_alias=True, exclude_unset=True)
+    )
+    data["arm"] = [{"name": "slips", "grid": {"world.chances.slip": [0.0, 0.5]}}]
+    data["intervention"] = [{"at": 5, "set": {"world.chances.slip": 0.25}}]
+    cells = Scenario.from_dict(data).arms()
+    found = [[s.model.world.chances["slip"] for s in segments(c.model)] for c in cells]
+    assert found == [[0.125, 0.25], [0.0, 0.25], [0.5, 0.25]]
+
+
+@pytest.mark.parametrize(
+    ("chances", "changed", "key", "words"),
+    [
+        ({"slp": 0.1}, {}, "world.transitions.p", ["unknown chance 'slip'", "did you mean 'slp'"]),
+        ({"slip": 0.8}, {}, "world.transitions", ["sum to 1.05 without the rest"]),
+        ({"slip": 0.1}, {"p": "rest"}, "world.transitions", ["two outcomes take the rest"]),
+        ({"slip": 0.1, "rest": 0.2}, {}, "world.chances.rest", ["another name"]),
+    ],
+)
+def test_graph_chances_refused(chances, changed, key, words):
+    first, second, third = SLIPPERY
+    refused(graph([first, second | changed, third], chances=chances), key, *words)
 
 
 def test_graph_percepts_agree():

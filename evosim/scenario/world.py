@@ -80,7 +80,11 @@ class Transition(Table):
     from_: Name | list[Name] = Field(alias="from")
     action: Name | list[Name] | None = Field(default=None, description="default: every action")
     to: Name = Field(description="a state, or 'end' for an unnamed terminal state")
-    p: Probability = Field(default=1.0, description="probability; outcomes of one action sum to 1")
+    p: Probability | Name = Field(
+        default=1.0,
+        description="probability, the name of one of the world's chances, or 'rest': what the "
+        "other outcomes leave; outcomes of one action sum to 1",
+    )
     payoff: float = 0.0
     reward: float = 0.0
     goal: float = 0.0

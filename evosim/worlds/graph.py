@@ -46,6 +46,12 @@ def build_graph(model: ScenarioModel) -> CuelessWorld:
     """
     world = cast(GraphWorld, model.world)
     check_distinct(world.actions, "action", "world.actions")
+    if REST in world.chances:
+        raise UserError(
+            f"'{REST}' is what other outcomes leave",
+            key="world.chances.rest",
+            allowed="another name",
+        )
     common = _leaving(world, world.transitions, "world.transitions")
     leaving = [
         common | _leaving(world, context.transitions, f"context.{context.name}.transitions")
