@@ -66,7 +66,13 @@ def child_sums(first, last, born, parent, mate, values, newborn, reference, sums
         sums[block, :, :] = 0.0
         for j in range(base, min(base + BLOCK, born[r])):
             p = parent[r, j]
-            m = mate[r, j] if two else p
+            if not two:
+                for q in range(quantities):
+                    child = np.float64(newborn[r, j, q])
+                    sums[block, 0, q] += child - np.float64(values[r, p, q])
+                    sums[block, 1, q] += child - reference[r, q]
+                continue
+            m = mate[r, j]
             for q in range(quantities):
                 child = np.float64(newborn[r, j, q])
                 one = np.float64(values[r, p, q])
