@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import numpy as np
 
@@ -105,10 +105,6 @@ def check_arguments(role: str, kind: str, name: str, function: Any) -> None:
         )
 
 
-class _HasTags(Protocol):
-    def user_functions(self) -> list[tuple[str, str, dict[str, Callable[..., Any]]]]: ...
-
-
 def in_one_line(
     method: Callable[Concatenate[Any, P], T],
 ) -> Callable[Concatenate[Any, P], T]:
@@ -118,7 +114,7 @@ def in_one_line(
     """
 
     @functools.wraps(method)
-    def wrapped(self: _HasTags, *args: P.args, **kwargs: P.kwargs) -> T:
+    def wrapped(self: Any, *args: P.args, **kwargs: P.kwargs) -> T:
         from numba.core.errors import NumbaError
 
         try:
@@ -143,13 +139,13 @@ def explain(
     """
     for role, kind, by_name in functions:
         for name, function in by_name.items():
-            function = getattr(function, "py_func", function)
-            code = function.__code__
+            written = cast(FunctionType, getattr(function, "py_func", function))
+            code = written.__code__
             line, problem = code.co_firstlineno, ""
             if isinstance(error, IndexError):
                 problem = str(error) if str(error).startswith(f"{name} ") else ""
             else:
-                line, problem = _does_not_compile(name, function)
+                line, problem = _does_not_compile(name, written)
             if problem:
                 return UserError(f"{role} '{kind}': {problem}", file=code.co_filename, line=line)
     return None
@@ -161,7 +157,7 @@ def _does_not_compile(name: str, function: FunctionType) -> tuple[int, str]:
     from numba import types
     from numba.core.errors import NumbaError
 
-    letters = {
+    letters: dict[str, Any] = {
         "v": types.Array(types.float64, 1, "C"),
         "w": types.Array(types.float32, 1, "C"),
         "i": types.int64,
