@@ -19,12 +19,15 @@ class Ends(NamedTuple):
     time: npt.NDArray[np.int64]
 
 
-def absorb(
-    case: Case, data: Data, *, enough: float = 1.0, measure: Any = frequency, generations: int = 0
-) -> Ends:
+#: Room times this many generations; drift alone leaves exp(-20) of the replicates undecided.
+PATIENCE = 20
+
+
+def absorb(case: Case, data: Data, *, enough: float = 1.0, measure: Any = frequency) -> Ends:
     """Run each replicate until `measure` is 0 or at least `enough`.
 
-    Replicates that ended are dropped, which changes nothing for the others.
+    Replicates that ended are dropped, which changes nothing for the others. Those that never
+    end (in a broken simulator) are given up as not fixed.
 
     Parameters
     ----------
@@ -34,16 +37,17 @@ def absorb(
         Counts as fixed from here on.
     measure : callable
         ``measure(engine) -> (R,)``.
-    generations : int
-        Give up after so many, as not fixed (0: never).
     """
     resolved = case.resolved(data)
     fixed = np.zeros(case.replicates, np.bool_)
     time = np.zeros(case.replicates, np.int64)
     population = data["population"]
-    for batch in case.batches(population.get("limit", population["agents"])):
+    room = population.get("limit", population["agents"])
+    last = PATIENCE * room * population.get("ploidy", 1)
+    for batch in case.batches(room):
         engine, running = case.engine_of(resolved, batch), batch
-        while running.size and (not generations or engine.generation < generations):
+        time[batch] = last
+        while running.size and engine.generation < last:
             engine.step()
             now: F64 = measure(engine)
             done = (now <= 0.0) | (now >= enough)

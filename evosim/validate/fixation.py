@@ -58,7 +58,7 @@ def haploid_recursion(case: Case, p0: float, s: float, generations: int) -> Iter
 @result(
     "T10",
     "A large Wright-Fisher population follows the recursion (Haldane 1924)",
-    replicates=20,
+    replicates=10,
     quick=10,
     settings=[{"agents": 1_000_000, "p0": 0.01, "s": 0.05, "generations": 100}],
     quick_settings=[{"agents": 20_000, "p0": 0.01, "s": 0.05, "generations": 100}],
@@ -138,7 +138,7 @@ def fixation_diploid(case: Case, agents: int, s: float) -> Iterator[Row]:
 @result(
     "T13",
     "One copy in a large population establishes as in a branching process (Haldane 1927)",
-    replicates=20_000,
+    replicates=8_000,
     quick=600,
     settings=[
         {"agents": 2_000, "s": 0.05},

@@ -309,8 +309,9 @@ def plateau_expected(case: Case, p0: float) -> Iterator[Row]:
     x0 = x = math.log(p0 / (1.0 - p0))
     clock = rate * gap / 2.0
     engine = case.engine(bandit(agents, {"good": gap, "bad": 0.0}, np.array([x]), mind))
+    exact = softmax_gradient_time(x0, 0.0, gap, rate / 2.0)
     time = off = 0.0
-    while x < 0.0:
+    while x < 0.0 and time < 2.0 * exact:
         engine.population.real[:] = x
         lives = engine.step(last=True)
         chosen = lives.acts[0, :, 0] == 1
@@ -325,7 +326,7 @@ def plateau_expected(case: Case, p0: float) -> Iterator[Row]:
         engine.generation += 1
     rounding = float(np.spacing(np.float32(abs(x0)))) * time
     yield case.within(
-        "episodes until 1/2", softmax_gradient_time(x0, 0.0, gap, rate / 2.0), time,
+        "episodes until 1/2", exact, time,
         off + rounding + 1.0, "Euler's bias + 1 step",
     )  # fmt: skip
 

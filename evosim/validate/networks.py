@@ -107,7 +107,7 @@ def flattest_small(case: Case, agents: int, mutation: float) -> Iterator[Row]:
 @result(
     "T26",
     "The crossing mu* = 1 - (w_B/w_A)^(1/n): the flat peak takes over there",
-    replicates=400,
+    replicates=160,
     quick=100,
     settings=[{"agents": 1_000, "mutation": factor} for factor in (0.95, 1.0, 1.05)],
     quick_settings=[{"agents": 300, "mutation": factor} for factor in (0.9, 1.1)],

@@ -41,7 +41,7 @@ def trait(
     ploidy: int = 1,
     mutation: float = 0.0,
     noise: float = 0.0,
-    weights: Any = 1.0,
+    height: float = 0.0,
     gene: Data | None = None,
 ) -> Data:
     """Return a real gene of normal founders on a linear landscape.
@@ -50,13 +50,15 @@ def trait(
     ----------
     noise : float
         Environmental sd of the payoff (an agent's expressed value stays its own).
+    height : float
+        Payoff of everybody.
     gene : dict, optional
         Further keys of the gene.
     """
     return scenario(
         agents,
         population={"ploidy": ploidy},
-        world={"kind": "landscape", "shape": "linear", "weights": weights, "noise": noise},
+        world={"kind": "landscape", "shape": "linear", "noise": noise, "height": height},
         genome={
             "trait": {
                 "loci": loci, "initial": {"normal": [0.0, 1.0]}, "mutation": mutation,
@@ -76,8 +78,10 @@ SCHEMES: dict[str, tuple[Data, Data, int]] = {
     "moran": ({"kind": "moran", "fitness": EXPONENTIAL}, CLONAL, 1),
     "truncation": ({"kind": "truncation", "fraction": 0.3}, MIDPARENT, 1),
     "tournament": ({"kind": "tournament", "size": 3}, FREE, 1),
-    "density": ({"kind": "density", "fitness": {"exponential": 0.3}, "capacity": 150.0}, CLONAL, 1),
+    "density": ({"kind": "density", "fitness": {"exponential": 0.1}, "capacity": 90.0}, CLONAL, 1),
 }
+#: Keeps a population under density regulation near its 60 founders; elsewhere it cancels.
+HEIGHT = 7.0
 
 
 class _Outside:
@@ -146,7 +150,9 @@ class _Outside:
 def price_identity(case: Case, scheme: str, generations: int) -> Iterator[Row]:
     """Recompute the partition of every generation from genomes and pedigree."""
     selection, reproduction, ploidy = SCHEMES[scheme]
-    engine = case.engine(trait(60, selection, reproduction, loci=2, ploidy=ploidy, mutation=0.1))
+    engine = case.engine(
+        trait(60, selection, reproduction, loci=2, ploidy=ploidy, mutation=0.1, height=HEIGHT)
+    )
     outside = _Outside(engine, case.seed)
     engine.closed = outside.closed
     start = [z.mean(axis=0) for z in outside.start]
@@ -180,7 +186,7 @@ def pedigree_true(case: Case, scheme: str) -> Iterator[Row]:
     The identity holds for any assignment of parents; that the assignment is true is checked here.
     """
     selection, reproduction, ploidy = SCHEMES[scheme]
-    engine = case.engine(trait(60, selection, reproduction, loci=4, ploidy=ploidy))
+    engine = case.engine(trait(60, selection, reproduction, loci=4, ploidy=ploidy, height=HEIGHT))
     strange = 0
 
     def closed(engine: Engine, lives: Lives, pedigree: Pedigree) -> None:
@@ -249,7 +255,7 @@ def price_acts(case: Case, agents: int) -> Iterator[Row]:
 #: name -> scenario of Robertson's theorem; the breeding value is the sum over loci.
 BREEDING: dict[str, Data] = {
     "clonal": trait(
-        1000, {"kind": "wright-fisher", "fitness": EXPONENTIAL}, mutation=0.2, loci=1
+        1000, {"kind": "wright-fisher", "fitness": {"exponential": 0.5}}, mutation=0.2, loci=1
     ),
     "clonal, noise": trait(
         1000, {"kind": "truncation", "fraction": 0.2}, mutation=0.2, loci=1, noise=1.0
@@ -262,6 +268,16 @@ BREEDING: dict[str, Data] = {
         gene={"noise": 1.0},
     ),
 }  # fmt: skip
+
+
+def _relative_fitness(selection: Data, payoff: F64) -> F64:
+    """Return (R, N) fitness over its mean, as the scheme defines it."""
+    if selection["kind"] == "truncation":
+        best = round(selection["fraction"] * payoff.shape[1])
+        w = (payoff >= np.sort(payoff, axis=1)[:, -best, None]).astype(np.float64)
+    else:
+        w = np.exp(selection["fitness"]["exponential"] * payoff)
+    return np.asarray(w / w.mean(axis=1, keepdims=True))
 
 
 @result(
@@ -280,8 +296,7 @@ def secondary_theorem(case: Case, scheme: str) -> Iterator[Row]:
     for batch in case.batches(BREEDING[scheme]["population"]["agents"]):
         engine = same_founders(case.engine_of(case.resolved(BREEDING[scheme]), batch))
         before = values(engine).sum(axis=2)
-        lives = engine.step()
-        w = lives.fitness / lives.fitness.mean(axis=1, keepdims=True)
+        w = _relative_fitness(BREEDING[scheme]["selection"], engine.step().payoff)
         terms.append((w * (before - before.mean(axis=1, keepdims=True))).mean(axis=1))
         changes.append(values(engine).sum(axis=2).mean(axis=1) - before.mean(axis=1))
     expected, change = np.concatenate(terms), np.concatenate(changes)
@@ -304,10 +319,11 @@ def fundamental_theorem_holds(case: Case, agents: int) -> Iterator[Row]:
         gene={"initial": {"uniform": [0.0, 2.0]}},
     )  # fmt: skip
     engine = same_founders(case.engine(data))
-    before = engine.step().fitness
-    after = engine.step().fitness
-    expected = fundamental_theorem(np.full(agents, 1.0 / agents), before[0])
-    yield case.mean("change of mean fitness", expected, after.mean(axis=1) - before.mean(axis=1))
+    before = 1.0 + values(engine)[0, :, 0]
+    engine.step()
+    after = 1.0 + values(engine)[..., 0].mean(axis=1)
+    expected = fundamental_theorem(np.full(agents, 1.0 / agents), before)
+    yield case.mean("change of mean fitness", expected, after - before.mean())
 
 
 @result(

@@ -137,6 +137,8 @@ class Case:
             How far the model itself may be off, computed and not typed.
         """
         x = np.asarray(values, np.float64).ravel()
+        if x.size < 2:
+            return self._row(quantity, expected, math.nan, 0.0, "too few values", x.size)
         spread = float(x.std(ddof=1)) if sd is None else sd
         rule = f"{Z:g} sd/sqrt(n)" + (" + bias" if bias else "")
         return self._row(

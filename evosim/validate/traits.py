@@ -188,7 +188,7 @@ def multivariate_response(
 @result(
     "T28",
     "Variance between mutation and a Gaussian optimum (Kimura 1965; Lande 1976)",
-    replicates=40,
+    replicates=24,
     quick=24,
     settings=[
         {"agents": 2_000, "Vs": 10.0, "Vm": 0.01, "generations": 600},

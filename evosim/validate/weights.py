@@ -97,9 +97,9 @@ def selection_plateau(case: Case, p0: float) -> Iterator[Row]:
     advantage = 0.05
     engine = case.engine(alleles(2, 1, payoff=1.0, fitness={"exponential": advantage}))
     share = np.array([p0, 1.0 - p0])
+    exact = selection_time(math.log(p0 / (1.0 - p0)), 0.0, 1.0, advantage)
     generations = 0
-    while share[0] < 0.5:
+    while share[0] < 0.5 and generations < 2.0 * exact:
         share = expected_shares(engine, share)
         generations += 1
-    exact = selection_time(math.log(p0 / (1.0 - p0)), 0.0, 1.0, advantage)
     yield case.within("generations until 1/2", exact, generations, 1.0, "1 generation")
