@@ -174,7 +174,7 @@ def _check_place(measure: Measure, context: Context, model: ScenarioModel, key: 
 
 
 def _check_exact_assays(model: ScenarioModel) -> None:
-    """Ledger and predictors follow probabilities of actions, which are known without rollouts."""
+    """Ledger and predictors follow probabilities of actions, which genomes alone decide."""
     asked = [(name, "ledger.indices") for name in model.ledger.indices]
     asked += [(name, "predict.assays") for name in (model.predict.assays if model.predict else [])]
     assays = {assay.name: assay.measure for assay in model.assay}
@@ -183,7 +183,7 @@ def _check_exact_assays(model: ScenarioModel) -> None:
         _known(name, assays, "assay", key)
         if name not in exact:
             raise UserError(
-                f"assay '{name}' is measured by rollouts, not exactly",
+                f"assay '{name}' measures whole episodes, not an action's probability",
                 key=key,
                 allowed=", ".join(exact) or "assays of first_action or action",
             )

@@ -27,7 +27,7 @@ class Intervention(Table):
 
 
 class Measure(Table):
-    """What an assay measures; exactly one key (`state` or `symbol` go with `action`)."""
+    """What an assay measures, exactly; one key (`state` or `symbol` go with `action`)."""
 
     first_action: Name | None = Field(
         default=None, description="exact probability of this action at the start of an episode"
@@ -38,10 +38,10 @@ class Measure(Table):
     state: Name | None = None
     symbol: str | None = None
     reach: str | None = Field(
-        default=None, description="share of episodes that enter this symbol or state (by rollouts)"
+        default=None, description="share of episodes that enter this symbol or state"
     )
-    payoff: bool | None = Field(default=None, description="mean payoff per episode (by rollouts)")
-    goal: bool | None = Field(default=None, description="mean goal per episode (by rollouts)")
+    payoff: bool | None = Field(default=None, description="mean payoff per episode")
+    goal: bool | None = Field(default=None, description="mean goal per episode")
 
     @model_validator(mode="after")
     def _one_key(self) -> Measure:
@@ -66,9 +66,6 @@ class Assay(Table):
     measure: Measure
     every: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="generations between measurements (default: as recorded)"
-    )
-    rollouts: Annotated[int, Field(ge=1, le=10_000)] = Field(
-        default=10, description="episodes per agent where the measure is by rollouts"
     )
     when: Literal["birth", "death"] = Field(
         default="birth", description="of the policy an agent is born with, or has learned at death"
@@ -189,7 +186,8 @@ class Claim(Table):
     says: Annotated[str, Field(min_length=1)]
     measure: str = Field(
         description="a trajectory column, or 'assay.NAME', 'ledger.QUANTITY.COLUMN', "
-        "'context.NAME.COLUMN', 'score.PREDICTOR'"
+        "'context.NAME.COLUMN', 'score.PREDICTOR'; 'A - B'; 'MEASURE > NUMBER' (1 in a replicate "
+        "where true, else 0); 'differs.MEASURE' with minus (1 where two arms differ in any bit)"
     )
     arm: Name | None = Field(default=None, description="arm (or arm cell) that is judged")
     minus: Name | None = Field(default=None, description="paired difference with this arm")
