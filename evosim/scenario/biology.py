@@ -26,7 +26,11 @@ class Population(Table):
 class Initial(Table):
     """How a gene's loci start; exactly one of the keys (`share` goes with `values`)."""
 
-    value: float | list[float] | None = Field(default=None, description="the same in every agent")
+    value: float | list[float] | None = Field(
+        default=None,
+        description="the same in every agent; a list has one number per locus (a linear policy's "
+        "loci go by action, then by cue in alphabetical order)",
+    )
     normal: Annotated[list[float], Field(min_length=2, max_length=2)] | None = Field(
         default=None, description="[mean, sd] per locus"
     )
