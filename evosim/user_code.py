@@ -115,17 +115,17 @@ def in_one_line(
 
     @functools.wraps(method)
     def wrapped(self: Any, *args: P.args, **kwargs: P.kwargs) -> T:
-        from numba.core.errors import NumbaError
-
         try:
             return method(self, *args, **kwargs)
-        except (NumbaError, IndexError) as error:
+        except UserError:
+            raise
+        except Exception as error:  # Numba raises many kinds; only users' mistakes are rewritten
             plain = explain(error, self.user_functions())
             if plain is None:
                 raise
             raise plain from error
 
-    return wrapped
+    return cast(Callable[Concatenate[Any, P], T], wrapped)
 
 
 def explain(
@@ -155,7 +155,6 @@ def _does_not_compile(name: str, function: FunctionType) -> tuple[int, str]:
     """Compile the function by itself and return (line, what is wrong), or (line, "")."""
     import numba
     from numba import types
-    from numba.core.errors import NumbaError
 
     letters: dict[str, Any] = {
         "v": types.Array(types.float64, 1, "C"),
@@ -167,7 +166,7 @@ def _does_not_compile(name: str, function: FunctionType) -> tuple[int, str]:
     compiled = numba.njit(error_model="numpy")(function)
     try:
         compiled.compile(tuple(letters[c] for c in SIGNATURES[name][1]))
-    except NumbaError as error:
+    except Exception as error:
         return _line_in(str(error), code), f"{name} cannot be compiled: {_reason(str(error))}"
     given = compiled.nopython_signatures[0].return_type
     if name == "step" and not (isinstance(given, types.BaseTuple) and len(given) == 4):
