@@ -74,7 +74,8 @@ def _digest(cls: type, function: Callable[..., Any]) -> str:
         text = Path(inspect.getfile(cls)).read_bytes()
     except (OSError, TypeError):
         text = b""  # typed in at a prompt: the fingerprint alone has to tell
-    name = cls.__qualname__.encode()
+    # Compiled code asks for its module by name when it is loaded.
+    name = f"{cls.__module__}.{cls.__qualname__}".encode()
     return hashlib.sha256(text + name + fingerprint([function])).hexdigest()[:16]
 
 
