@@ -57,7 +57,7 @@ def trait(
     """
     return scenario(
         agents,
-        population={"ploidy": ploidy},
+        population={"ploidy": ploidy, "limit": 20 * agents},
         world={"kind": "landscape", "shape": "linear", "noise": noise, "height": height},
         genome={
             "trait": {
@@ -169,7 +169,7 @@ def price_identity(case: Case, scheme: str, generations: int) -> Iterator[Row]:
         off = max(off, float(np.abs(change - sums[r]).max()))
         scale = max(scale, float(np.abs(engine.ledger.selection[r]).max()))
     yield case.error(
-        "sum over generations", off / scale / generations, 1e-9, "largest sum, per generation"
+        "sum over generations", off / scale / generations, IDENTITY, "largest sum, per generation"
     )
 
 
