@@ -6,6 +6,7 @@ the scenario's text again.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -126,8 +127,17 @@ class Resolved:
         )
 
 
-def resolve(model: ScenarioModel) -> Resolved:
+def resolve(
+    model: ScenarioModel, altered: Callable[[TabularWorld], TabularWorld] | None = None
+) -> Resolved:
     """Turn a checked scenario model into arrays.
+
+    Parameters
+    ----------
+    model : ScenarioModel
+    altered : callable, optional
+        Given the built world, returns the one to use: the anti-fake checks replace payoffs and
+        what only observers see, or put its axes into another order.
 
     Raises
     ------
@@ -136,6 +146,8 @@ def resolve(model: ScenarioModel) -> Resolved:
         unknown kinds.
     """
     world, parameters, world_tag = _world(model)
+    if altered is not None and world is not None:
+        world = altered(world)
     _check_temperature(model)
     mind_tag, mind, hidden, need = _mind(model, world)
     loci, labels = _loci(model, world, hidden, need)

@@ -45,6 +45,8 @@ class RunData:
     claims : DataFrame
     population : dict of str -> ndarray
         Final genomes: ``<arm label>/genome``, ``<arm label>/bits``, ``<arm label>/agents``.
+    checkpoint : dict of str -> ndarray
+        The last state of every arm, ``<arm label>/<part>``: see `Engine.state`.
     meta : dict
         worst_residual, residual_bound, extinctions, notes.
     """
@@ -52,6 +54,7 @@ class RunData:
     tables: dict[str, pd.DataFrame]
     claims: pd.DataFrame
     population: dict[str, NDArray[Any]]
+    checkpoint: dict[str, NDArray[Any]] = field(default_factory=dict)
     meta: dict[str, Any] = field(default_factory=dict)
 
 
@@ -138,7 +141,12 @@ def simulate(
         population[f"{p.cell.label}/genome"] = final.real
         population[f"{p.cell.label}/bits"] = final.bits
         population[f"{p.cell.label}/agents"] = final.count
-    return RunData(tables, claims, population, meta)
+    checkpoint = {
+        f"{label}/{part}": array
+        for label, (_, engine) in done.items()
+        for part, array in engine.state().items()
+    }
+    return RunData(tables, claims, population, checkpoint, meta)
 
 
 def plan(scenario: Scenario) -> list[Plan]:
