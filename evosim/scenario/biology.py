@@ -123,7 +123,8 @@ class ReflexMind(Table):
     )
     advantage: Literal["return", "centred", "normalised"] = Field(
         default="return",
-        description="reinforce: the return itself, minus its running mean, or also over its sd",
+        description="reinforce: the return itself, minus its running mean, or that over the root "
+        "mean square of returns",
     )
 
 
