@@ -298,7 +298,13 @@ def _simulate(
         plugins=plugins,
     )
     tables = {**data.tables, "claims": data.claims}
-    return Run(info, scenario=scenario, tables=tables, population=data.population)
+    return Run(
+        info,
+        scenario=scenario,
+        tables=tables,
+        population=data.population,
+        checkpoint=data.checkpoint,
+    )
 
 
 def _with_replayed(scenario: Scenario, arms: set[str]) -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evosim.assays import Probe, birth_values, probabilities
-from evosim.errors import EngineError
+from evosim.errors import EngineError, UserError
 from evosim.kernels import landscape as land
 from evosim.kernels import learn, life, reproduce
 from evosim.kernels.accelerate import run_blocks
@@ -117,6 +117,53 @@ class Engine:
         self.ledger.rebase(self.population)
 
     @in_one_line
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return copies of all that the following generations depend on.
+
+        Draws are counted by generation and agent, so that the generation is the whole position
+        in the random numbers.
+        """
+        population, ledger = self.population, self.ledger
+        extinct = np.array(sorted(self.extinct.items()), np.int64).reshape(-1, 2)
+        return {
+            "generation": np.array(self.generation),
+            "keys": self.keys.copy(),
+            "count": population.count.copy(),
+            "real": population.real.copy(),
+            "bits": population.bits.copy(),
+            "extinct": extinct,
+            **ledger.sums(),
+        }
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from a state of the same scenario, bit for bit.
+
+        Raises
+        ------
+        UserError
+            If the state is of another number of replicates, agents or loci.
+        """
+        population = self.population
+        for name, present in (
+            ("keys", self.keys),
+            ("count", population.count),
+            ("real", population.real),
+            ("bits", population.bits),
+        ):
+            if state[name].shape != present.shape:
+                raise UserError(
+                    f"the checkpoint's '{name}' has shape {state[name].shape}",
+                    allowed=str(present.shape),
+                    hint="continue with the scenario that wrote it",
+                )
+        self.generation = int(state["generation"])
+        self.keys = state["keys"].copy()
+        self.extinct = {int(r): int(g) for r, g in state["extinct"]}
+        population.count = state["count"].copy()
+        population.real[:] = state["real"]
+        population.bits[:] = state["bits"]
+        self.ledger.resume(population, state)
+
     def step(self, *, last: bool = False) -> Lives:
         """Run one generation.
 

@@ -8,7 +8,7 @@ exactly from the genes' covariances; acts have a selection term only (they are n
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -179,6 +179,25 @@ class Ledger:
         self.worst = 0.0
         self.now: Terms | None = None
         self.acts = ActLedger(resolved, population.replicates)
+
+    def sums(self) -> dict[str, NDArray[np.float64]]:
+        """Return copies of the sums since generation 0, by the names of a checkpoint."""
+        return {
+            "ledger_selection": self.selection.copy(),
+            "ledger_transmission": self.transmission.copy(),
+            "ledger_learning": self.learning.copy(),
+            "ledger_acts": self.acts.selection.copy(),
+            "ledger_worst": np.array(self.worst),
+        }
+
+    def resume(self, population: Population, sums: Mapping[str, NDArray[np.floating]]) -> None:
+        """Take up the sums of a checkpoint and the values of its population."""
+        self.selection = np.array(sums["ledger_selection"])
+        self.transmission = np.array(sums["ledger_transmission"])
+        self.learning = np.array(sums["ledger_learning"])
+        self.acts.selection = np.array(sums["ledger_acts"])
+        self.worst = float(sums["ledger_worst"])
+        self.rebase(population)
 
     def rebase(self, population: Population) -> None:
         """Take the further values anew after parameters changed between generations."""

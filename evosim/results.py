@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 TABLES = ("trajectory", "contexts", "assays", "ledger", "predictions", "scores", "claims")
 SCENARIO = "scenario.toml"
 POPULATION = "population.npz"
+CHECKPOINT = "checkpoint"
 FIGURES = "figures"
 _SCENARIO_HEAD = "# The scenario as it was run: every default and override is spelled out.\n"
 #: Every name that a run directory may hold; anything else in it is the user's.
 OWN_FILES = frozenset(
-    {RECORD, SCENARIO, POPULATION, "checkpoint"}
+    {RECORD, SCENARIO, POPULATION, CHECKPOINT}
     | {FIGURES, f".{FIGURES}.partial", f".{FIGURES}.old"}
     | {f"{name}.parquet" for name in TABLES}
 )
@@ -48,6 +49,8 @@ class Run:
         The seven tables by name; read from `path` when first asked for if not given.
     population : mapping of str to ndarray, optional
         Final genomes by ``"<arm label>/<field>"``.
+    checkpoint : mapping of str to ndarray, optional
+        The last state of every arm by ``"<arm label>/<part>"``.
     path : path, optional
         The directory of the results; None for a run that was never saved.
     """
@@ -59,6 +62,7 @@ class Run:
         scenario: Scenario | None = None,
         tables: Mapping[str, pd.DataFrame] | None = None,
         population: Mapping[str, np.ndarray[Any, Any]] | None = None,
+        checkpoint: Mapping[str, np.ndarray[Any, Any]] | None = None,
         path: Path | None = None,
     ) -> None:
         self.info = info
@@ -66,6 +70,7 @@ class Run:
         self._scenario = scenario
         self._tables = dict(tables or {})
         self._population = population
+        self._checkpoint = checkpoint
 
     @property
     def scenario(self) -> Scenario:
@@ -117,6 +122,13 @@ class Run:
         if self._population is None:
             self._population = StoredArrays(self._file(POPULATION))
         return self._population
+
+    @property
+    def checkpoint(self) -> Mapping[str, np.ndarray[Any, Any]]:
+        """The last state of every arm, by ``"<arm label>/<part>"``; see `Engine.state`."""
+        if self._checkpoint is None:
+            self._checkpoint = StoredArrays(self._file(CHECKPOINT))
+        return self._checkpoint
 
     def table(self, name: str) -> pd.DataFrame:
         """Return a table by its name.
@@ -230,6 +242,7 @@ def save_into(run: Run, reserved: Reserved) -> Path:
         for name in TABLES:
             write_table(partial / f"{name}.parquet", run.table(name))
         write_arrays(partial / POPULATION, run.population)
+        write_arrays(partial / CHECKPOINT, run.checkpoint)
         run.info["files"] = {
             path.name: {"bytes": path.stat().st_size, "sha256": file_digest(path)}
             for path in sorted(partial.iterdir())

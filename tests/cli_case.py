@@ -100,7 +100,13 @@ def pretend(scenario, *, threads=None, progress=None):
         "notes": ["a remark"],
         "generations_done": size.generations,
     }
-    return SimpleNamespace(tables=tables, claims=claims(scenario), population=population, meta=meta)
+    return SimpleNamespace(
+        tables=tables,
+        claims=claims(scenario),
+        population=population,
+        checkpoint=dict(population),
+        meta=meta,
+    )
 
 
 def scores():

@@ -101,7 +101,9 @@ def test_two_runs_give_the_same_bytes(file, tmp_path):
     assert ours.read_bytes() != theirs.read_bytes()
 
 
-@pytest.mark.parametrize("name", ["run.json", "scenario.toml", "claims.parquet", "population.npz"])
+@pytest.mark.parametrize(
+    "name", ["run.json", "scenario.toml", "claims.parquet", "population.npz", "checkpoint"]
+)
 @pytest.mark.parametrize("damage", ["missing", "cut", "flipped"])
 def test_damage_is_named(file, tmp_path, name, damage):
     evosim.run(file, tmp_path / "out")
