@@ -36,7 +36,8 @@ def file(tmp_path):
 
 def read_all(directory):
     run = evosim.load(directory)
-    return run.claims, run.scenario, [run.population[key] for key in run.population]
+    arrays = [part[key] for part in (run.population, run.checkpoint) for key in part]
+    return run.claims, run.scenario, arrays
 
 
 def test_a_run_without_a_directory_stays_in_memory(file, tmp_path):
