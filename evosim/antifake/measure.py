@@ -155,7 +155,8 @@ class Measures:
 
         A first stage gives the standard deviation, from which the second takes its size (Stein
         1945, A two-sample test for a linear hypothesis whose power is independent of the
-        variance): half the interval is to be half the margin.
+        variance): half the interval is to be a third of the margin, so that a mean that is what
+        it should be lies within by four standard errors.
 
         Parameters
         ----------
@@ -168,7 +169,7 @@ class Measures:
         first = first or self.first
         pilot = values(first)
         half = t_half_width(float(pilot.std(ddof=1)), first, CONFIDENCE)
-        wanted = math.ceil(first * (half / (0.5 * margin)) ** 2)
+        wanted = math.ceil(first * (half / (margin / 3.0)) ** 2)
         if self.proportion and np.isin(pilot, (0.0, 1.0)).all():
             # None of n bounds a proportion by 3.7 / n.
             wanted = max(wanted, math.ceil(4.0 / margin))

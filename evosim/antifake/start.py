@@ -49,7 +49,8 @@ def check_start(scenario: Scenario, measures: Measures | None = None) -> Row:
     measures = measures or Measures(scenario)
     arm = measures.arm(start=True)
     value, margin = effect.start.value, effect.start.margin
-    values = measures.enough(lambda n: measures.values(arm, n), margin)
+    # Three errors must leave room for the mean itself.
+    values = measures.enough(lambda n: measures.values(arm, n), margin / 2.0)
     mean = float(values.mean())
     error = float(values.std(ddof=1)) / math.sqrt(values.size)
     good = abs(mean - value) + ERRORS * error <= margin
