@@ -36,14 +36,16 @@ def founders(genome, ploidy=1, **changes):
 
 
 @pytest.mark.parametrize("ploidy", [1, 2])
-@pytest.mark.parametrize("first", [False, True])
-def test_a_gene_added_anywhere_changes_no_other_genes_founders(ploidy, first):
-    added = {
-        "temperature": {"scale": "log", "initial": {"normal": [0, 0.1]}},
-        "marker two": {"kind": "bits", "loci": 9, "initial": {"probability": 0.5}},
+@pytest.mark.parametrize(
+    ("real", "bits"), [("learning_rate", "marker a"), ("temperature", "marker z")]
+)
+def test_a_gene_added_anywhere_changes_no_other_genes_founders(ploidy, real, bits):
+    """Genes stand in the order of their names: one is added before the others, one after."""
+    few = {**GENOME, "marker m": MARKER}
+    more = few | {
+        real: {"scale": "log", "initial": {"normal": [0, 0.1]}},
+        bits: {"kind": "bits", "loci": 9, "initial": {"probability": 0.5}},
     }
-    few = {**GENOME, "marker": MARKER}
-    more = {**added, **few} if first else {**few, **added}
     before, after = founders(few, ploidy), founders(more, ploidy)
     assert list(after) != list(before)
     for name, values in before.items():
