@@ -39,6 +39,8 @@ class Recorder:
         When rows are written.
     probes : sequence of Probe
         Assays.
+    claimed : set of int
+        When every assay is made, whatever its own rhythm: claims read them then.
     predicted : set of int
         When the predictors are asked.
     asked : sequence of Probe
@@ -51,6 +53,7 @@ class Recorder:
     replicates: NDArray[np.int64]
     generations: frozenset[int]
     probes: Sequence[Probe] = ()
+    claimed: frozenset[int] = frozenset()
     predicted: frozenset[int] = frozenset()
     asked: Sequence[Probe] = ()
     met: F64 = field(default_factory=lambda: np.zeros(1))
@@ -186,7 +189,7 @@ class Recorder:
         count = engine.population.count
         resolved = engine.resolved
         for probe in self.probes:
-            if g % probe.every and g not in self._claimed:
+            if g % probe.every and g not in self.claimed:
                 continue
             if probe.when == "death" and resolved.learns:
                 assert resolved.mind is not None
@@ -204,10 +207,6 @@ class Recorder:
                 value=mean, sd=sd, low=low, high=high,
             )  # fmt: skip
         return measured
-
-    @property
-    def _claimed(self) -> frozenset[int]:
-        return self.predicted
 
     def _genes(self, engine: Engine) -> None:
         ledger, layout = engine.ledger, engine.resolved.layout

@@ -68,13 +68,14 @@ class Plan:
     stretches : list of (first generation, Resolved)
     generations : int
         The last generation; it lives but leaves no offspring.
-    recorded, predicted : frozenset of int
+    recorded, claimed, predicted : frozenset of int
     """
 
     cell: ArmCell
     stretches: list[tuple[int, Resolved]]
     generations: int
     recorded: frozenset[int]
+    claimed: frozenset[int]
     predicted: frozenset[int]
 
 
@@ -187,7 +188,8 @@ def plan(scenario: Scenario) -> list[Plan]:
         every = recording_interval(cell.model)
         recorded = {*range(0, last + 1, every), last, *(g for g in claimed if g <= last)}
         predicted = {last, *(g for g in asked if g <= last)}
-        plans.append(Plan(cell, stretches, last, frozenset(recorded), frozenset(predicted)))
+        read = frozenset({last, *(g for g in claimed if g <= last)})
+        plans.append(Plan(cell, stretches, last, frozenset(recorded), read, frozenset(predicted)))
     return plans
 
 
@@ -226,7 +228,7 @@ def _run_cell(
 ) -> tuple[Recorder, Engine]:
     model = p.cell.model
     resolved = p.stretches[0][1]
-    recorder = Recorder(p.cell.label, chosen, p.recorded, predicted=p.predicted)
+    recorder = Recorder(p.cell.label, chosen, p.recorded, claimed=p.claimed, predicted=p.predicted)
     engine = loop(
         resolved,
         replicate_keys(model.seed, chosen),
