@@ -116,7 +116,6 @@ class Engine:
         self.resolved = resolved
         self.ledger.rebase(self.population)
 
-    @in_one_line
     def state(self) -> dict[str, NDArray[Any]]:
         """Return copies of all that the following generations depend on.
 
@@ -164,6 +163,7 @@ class Engine:
         population.bits[:] = state["bits"]
         self.ledger.resume(population, state)
 
+    @in_one_line
     def step(self, *, last: bool = False) -> Lives:
         """Run one generation.
 
