@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import shutil
 from dataclasses import replace
 
@@ -369,6 +370,8 @@ FAKE_KERNELS = [
     'if here in (0, 3): payoff[lane] += 1.0',
     'payoff[lane] += 1.0 if int(place) == FAR else 0.0',
     'k = np.int64(context[lane]) * 2\n        payoff[lane] += k > 1',
+    'context_payoff[n, which[lane]] += 1.0\n        payoff[lane] += which[lane] == 1',
+    'if v > context_cdf[k]: payoff[lane] += k > 1',
     'name = "coin right"',
     'coin_right = 1',
     'about = "fake of S99"',
@@ -427,20 +430,24 @@ def test_modules_may_say_a_scenarios_name(tmp_path):
     assert row.verdict == "pass", row.reason
 
 
-REAL_PLANTS = [
-    ("resolve.py", "    _check_temperature(model)\n", '    if model.title == "toy": pass\n'),
-    ("kernels/life.py", "                here = cs[lane]\n",
-     "                if context[lane] == 0: earned[lane] += 1.0\n"),
-]  # fmt: skip
+REAL_PLANTS = {
+    "resolve.py": (r"( +)_check_temperature\(model\)\n", r'\1if model.title == "toy": pass\n'),
+    "simulate.py": (r"( +)threads = threads or .*\n", r'\1if scenario.path.stem == "toy": pass\n'),
+    "kernels/life.py": (
+        r"( +)context_payoff\[block, (.+)\] \+= .*\n", r"\1if \2 == 0: total[:] += 1.0\n"),
+    "kernels/learn.py": (
+        r"( +)context_payoff\[flat, (.+)\] \+= .*\n", r"\1if \2 == 0: total += 1.0\n"),
+}  # fmt: skip
 
 
-@pytest.mark.parametrize(("file", "where", "plant"), REAL_PLANTS, ids=["module", "kernel"])
-def test_a_branch_planted_in_the_real_sources_is_found(tmp_path, file, where, plant):
+@pytest.mark.parametrize("file", REAL_PLANTS)
+def test_a_branch_planted_in_the_real_sources_is_found(tmp_path, file):
+    where, plant = REAL_PLANTS[file]
     copied = tmp_path / "evosim"
     shutil.copytree(PACKAGE, copied, ignore=shutil.ignore_patterns("__pycache__"))
-    text = (copied / file).read_text()
-    assert where in text
-    (copied / file).write_text(text.replace(where, plant + where, 1))
+    text, count = re.subn(where, plant + r"\g<0>", (copied / file).read_text(), count=1)
+    assert count == 1
+    (copied / file).write_text(text)
     scenario = toy()
     row = check_sources(scenario, Small(scenario), copied)
     assert row.verdict == "fail"

@@ -256,7 +256,7 @@ def _assigned_numbers(body: Iterable[ast.stmt]) -> Iterator[str]:
 def _holding(function: ast.FunctionDef) -> set[str]:
     """Return the variables of a function that hold a context's index, computed ones as well."""
     names = {n.id for n in ast.walk(function) if isinstance(n, ast.Name)}
-    held = {name for name in names if CONTEXT.match(name)}
+    held = {name for name in names if CONTEXT.match(name)} | set(_looked_up(function))
     while True:
         more = {
             target.id
@@ -268,6 +268,21 @@ def _holding(function: ast.FunctionDef) -> set[str]:
         if more <= held:
             return held
         held |= more
+
+
+def _looked_up(function: ast.FunctionDef) -> Iterator[str]:
+    """Yield, whatever they are called, the variables that find their place in `context_...`."""
+    for node in ast.walk(function):
+        array = node.value if isinstance(node, ast.Subscript) else None
+        if not (isinstance(array, ast.Name) and array.id.startswith("context_")):
+            continue
+        assert isinstance(node, ast.Subscript)
+        # The context stands last: (context), or (block, context).
+        index = node.slice.elts[-1] if isinstance(node.slice, ast.Tuple) else node.slice
+        while isinstance(index, ast.Subscript):
+            index = index.value
+        if isinstance(index, ast.Name):
+            yield index.id
 
 
 def _holds(node: ast.expr, held: set[str]) -> bool:
