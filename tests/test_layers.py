@@ -30,7 +30,7 @@ LAYERS = (
     ),
     (
         "cli", "cli_errors", "progress", "report", "reproduce", "plots", "mesa_model", "bench",
-        "validate", "__main__", "__init__",
+        "validate", "antifake", "__main__", "__init__",
     ),
 )  # fmt: skip
 #: Drawing is asked for on a result, and loaded only then.

@@ -36,7 +36,7 @@ class OwnChain:
     states = 4
     actions = ("forward", "back")
     cues = ("at=0", "at=1", "at=2", "bias")  # in the order of built-in cues: by name
-    parameters = {"payoff": 1.0}  # noqa: RUF012
+    parameters = {"payoff": 1.0, "jump": 0.0}  # noqa: RUF012
 
     @staticmethod
     def start(parameters):
@@ -51,7 +51,7 @@ class OwnChain:
         if action == 0:
             if state == 2:
                 return 3, parameters[0], parameters[0], True
-            return state + 1, 0.0, 0.0, False
+            return state + 1 + int(parameters[1]), 0.0, 0.0, False
         return max(state - 1, 0), 0.0, 0.0, False
 
 
@@ -272,41 +272,40 @@ def test_cues_must_be_finite():
     refused(lambda: engine_case.engine(of_kind("blind")), "cues that are not finite")
 
 
-def test_a_step_out_of_the_world_reads_no_memory_but_says_so():
-    def step(parameters, state, action, u):
-        return int(parameters[0]), 0.0, 0.0, False
-
-    registry.world("leaves")(world_class(step=staticmethod(step)))
-    tables = of_kind("leaves")
-    for state in (4.0, -1.0, 1e9):
-        tables["world"]["parameters"] = {"payoff": state}
-        for context in tables["context"]:
-            context["parameters"] = {}
-        refused(
-            engine_case.engine(tables).step,
-            "world 'leaves'", "test_registry.py:", "step gives a state that is none of 0 to",
-        )  # fmt: skip
+@pytest.mark.parametrize("jump", [4.0, -9.0, 1e9])
+def test_a_step_out_of_the_world_reads_no_memory_but_says_so(jump):
+    tables = own()
+    tables["world"]["parameters"] = {"jump": jump}
+    refused(
+        engine_case.engine(tables).step,
+        "world 'own chain'", "test_registry.py:", "step gives a state that is none of 0 to",
+    )  # fmt: skip
 
 
 def test_code_that_cannot_be_compiled_is_one_line_with_its_place():
-    def unknown(parameters, state, action, u):
-        return undefined_name(state), 0.0, 0.0, False  # noqa: F821
+    def unknown(parameters, criterion, out):
+        out[0] = undefined_name(criterion[0])  # noqa: F821
+
+    def text(parameters, criterion, out):
+        out[0] = len(f"{criterion[0]:.3f}")
 
     def too_few(parameters, state, action, u):
         return state, 0.0, False
 
-    def text(parameters, state, action, u):
-        label = f"{state:03d}".upper().encode("utf-8", errors="surrogateescape")
-        return len(label), 0.0, 0.0, False
-
-    for name, step, said in (
+    registry.world("too few")(world_class(step=staticmethod(too_few)))
+    cases = [
+        (of_kind("too few"), "world 'too few'", "step must return (state, payoff, reward, ends)")
+    ]
+    for name, function, said in (
         ("unknown", unknown, "name 'undefined_name' is not defined"),
-        ("too few", too_few, "step must return (state, payoff, reward, ends)"),
-        ("text", text, "step cannot be compiled"),
+        ("text", text, "fitness cannot be compiled: format spec in f-strings"),
     ):
-        registry.world(name)(world_class(step=staticmethod(step)))
-        made = engine_case.engine(of_kind(name))
-        refused(made.step, "test_registry.py:", f"world '{name}'", said)
+        parts = {"parameters": {}, "fitness": staticmethod(function)}
+        registry.selection(name)(type("Typed", (), parts))
+        tables = built_in() | {"selection": {"kind": name}}
+        cases.append((tables, f"selection '{name}'", said))
+    for tables, who, said in cases:
+        refused(engine_case.engine(tables).step, "test_registry.py:", who, said)
 
 
 def test_a_scheme_with_negative_fitness_is_refused():
