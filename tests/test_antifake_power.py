@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import copy
-import re
-import shutil
 from dataclasses import replace
 
 import engine_case
 import numpy as np
 import pytest
+from antifake_case import TOY, toy
 
 import evosim.resolve
 import evosim.worlds.build
@@ -17,7 +15,6 @@ from evosim import antifake
 from evosim.antifake.history import Small
 from evosim.antifake.permute import Loci, move_bits, unpacked
 from evosim.antifake.reflect import most_and_least
-from evosim.antifake.sources import PACKAGE, check_sources
 from evosim.antifake.ttest import bound_of, t_of
 from evosim.engine import Engine
 from evosim.layout import Slot
@@ -25,33 +22,6 @@ from evosim.resolve import resolve
 from evosim.scenario import Scenario
 from evosim.scenario.biology import Gene
 
-#: A coin that mostly lies right, and agents that learn nothing.
-TOY = {
-    "title": "A toy that nothing is about",
-    "systems": ["S99"],
-    "seed": 3,
-    "base_arm": "selected",
-    "population": {"agents": 64, "replicates": 16, "generations": 15},
-    "world": {"kind": "bandit", "actions": ["left", "right"], "episodes": 8},
-    "context": [
-        {"name": "coin right", "frequency": 0.8, "payoff": {"right": 1}, "goal": {"right": 1},
-         "reward": {"right": 1}, "cues": {"coin": 1}},
-        {"name": "coin left", "frequency": 0.2, "payoff": {"left": 1}, "goal": {"left": 1},
-         "reward": {"left": 1}, "cues": {"coin": -1}},
-    ],
-    "cues": {"bias": 1, "coin": {"context": True}},
-    "genome": {"policy": {"mutation": 0.2}, "neutral": {"loci": 3, "mutation": 0.1}},
-    "selection": {"kind": "truncation", "fraction": 0.3},
-    "assay": [{"name": "right", "context": "coin right", "measure": {"first_action": "right"}}],
-    "arm": [{"name": "random breeding", "set": {"selection.fraction": 1.0}}],
-    "effect": {
-        "measure": "assay.right", "arm": "selected", "control": "random breeding",
-        "mechanism": "selection", "margin": 0.1, "sign": "higher",
-        "start": {"value": 0.5, "margin": 0.02},
-        "dose": {"key": "selection.fraction", "values": [0.3, 0.7, 1.0],
-                 "direction": "decreasing"},
-    },
-}  # fmt: skip
 LEARNERS = {"mind.learning": "reinforce", "mind.learning_rate": 0.3}
 CHAIN = {
     "world": {"kind": "chain", "length": 4, "steps": 6, "episodes": 3},
@@ -64,11 +34,6 @@ TRAITS = {
     "genome": {"trait": {"loci": 4, "mutation": 0.1}},
     "context": [], "cues": {}, "assay": [],
 }  # fmt: skip
-
-
-def toy(changes=None, **tables):
-    data = {k: v for k, v in (copy.deepcopy(TOY) | tables).items() if v not in ([], {})}
-    return Scenario.from_dict(data).override(changes or {})
 
 
 def quick(check, scenario):
@@ -352,107 +317,6 @@ def test_what_a_file_does_not_declare_fails_with_what_is_missing():
     for check in reasons:
         row = (quick if check in antifake.QUICK else measured)(check, excused)
         assert (row.verdict, row.reason) == ("not applicable", reasons[check])
-
-
-# The sources.
-
-KERNEL = """
-\"\"\"Of the coin right: docstrings decide nothing.\"\"\"
-FAR = 3
-def live(context, place, payoff, n):
-    here = place
-    for lane in range(n):
-        {line}
-"""
-FAKE_KERNELS = [
-    'if context[lane] == 1: payoff[lane] += 1.0',
-    'if 2 != context[lane]: payoff[lane] += 1.0',
-    'if here in (0, 3): payoff[lane] += 1.0',
-    'payoff[lane] += 1.0 if int(place) == FAR else 0.0',
-    'k = np.int64(context[lane]) * 2\n        payoff[lane] += k > 1',
-    'context_payoff[n, which[lane]] += 1.0\n        payoff[lane] += which[lane] == 1',
-    'if v > context_cdf[k]: payoff[lane] += k > 1',
-    'name = "coin right"',
-    'coin_right = 1',
-    'about = "fake of S99"',
-    'toyfile = 1',
-]  # fmt: skip
-HONEST_KERNELS = [
-    "while place < n and payoff[place] > 0.5: place += 1",
-    "if payoff[context[lane]] == 1.0: payoff[lane] = 0.0",
-    "state = place * n + lane\n        payoff[lane] = 1.0 if state >= 0 else 2.0",
-    'words = "a coin, and right or left"',
-]
-FAKE_MODULES = [
-    'if model.title == "any": x = 1',
-    'x = 1 if path.stem == "any" else 2',
-    'x = {"toyfile": 1}[name]',
-    'if name.startswith("toyfile.toml"): x = 1',
-    'if "S99" in model.systems: x = 1',
-    'x = [k for k in ks if k == "A toy that nothing is about"]',
-    'match name:\n    case "toyfile": x = 1',
-]
-
-
-def package(folder, kernel="pass", module="pass"):
-    (folder / "kernels").mkdir(parents=True)
-    (folder / "kernels" / "life.py").write_text(KERNEL.format(line=kernel))
-    (folder / "module.py").write_text(f'"""The toyfile of S99."""\n{module}\n')
-    return folder
-
-
-def source_row(folder, **lines):
-    scenario = replace(toy(), path=folder / "toyfile.toml")
-    return check_sources(scenario, Small(scenario), package(folder / "src", **lines))
-
-
-@pytest.mark.parametrize("line", FAKE_KERNELS)
-def test_kernels_that_know_a_scenario_are_found(tmp_path, line):
-    row = source_row(tmp_path, kernel=line)
-    assert row.verdict == "fail"
-    assert "kernels/life.py:7" in row.reason or "kernels/life.py:8" in row.reason
-
-
-@pytest.mark.parametrize("line", HONEST_KERNELS)
-def test_kernels_may_look_up_what_holds_in_a_context(tmp_path, line):
-    assert source_row(tmp_path, kernel=line).reason.startswith("no name of it")
-
-
-@pytest.mark.parametrize("line", FAKE_MODULES)
-def test_modules_that_choose_by_a_scenarios_name_are_found(tmp_path, line):
-    row = source_row(tmp_path, module=line)
-    assert row.verdict == "fail"
-    assert "module.py:2" in row.reason or "module.py:3" in row.reason
-
-
-def test_modules_may_say_a_scenarios_name(tmp_path):
-    row = source_row(tmp_path, module='default = "toyfile.toml"\nif model.title == "": x = 1')
-    assert row.verdict == "pass", row.reason
-
-
-REAL_PLANTS = {
-    "resolve.py": (r"( +)_check_temperature\(model\)\n", r'\1if model.title == "toy": pass\n'),
-    "simulate.py": (r"( +)threads = threads or .*\n", r'\1if scenario.path.stem == "toy": pass\n'),
-    "kernels/life.py": (
-        r"( +)context_payoff\[block, (.+)\] \+= .*\n", r"\1if \2 == 0: total[:] += 1.0\n"),
-    "kernels/learn.py": (
-        r"( +)context_payoff\[flat, (.+)\] \+= .*\n", r"\1if \2 == 0: total += 1.0\n"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("file", REAL_PLANTS)
-def test_a_branch_planted_in_the_real_sources_is_found(tmp_path, file):
-    where, plant = REAL_PLANTS[file]
-    copied = tmp_path / "evosim"
-    shutil.copytree(PACKAGE, copied, ignore=shutil.ignore_patterns("__pycache__"))
-    text, count = re.subn(where, plant + r"\g<0>", (copied / file).read_text(), count=1)
-    assert count == 1
-    (copied / file).write_text(text)
-    scenario = toy()
-    row = check_sources(scenario, Small(scenario), copied)
-    assert row.verdict == "fail"
-    assert row.number == 1
-    assert file in row.reason
 
 
 # No false alarms, and the parts that the verdicts rest on.
