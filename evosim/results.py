@@ -124,6 +124,11 @@ class Run:
         return self._population
 
     @property
+    def keeps_state(self) -> bool:
+        """Whether there is a last state (not in a run put together from tables)."""
+        return self._checkpoint is not None or self.path is not None
+
+    @property
     def checkpoint(self) -> Mapping[str, np.ndarray[Any, Any]]:
         """The last state of every arm, by ``"<arm label>/<part>"``; see `Engine.state`."""
         if self._checkpoint is None:
@@ -242,7 +247,8 @@ def save_into(run: Run, reserved: Reserved) -> Path:
         for name in TABLES:
             write_table(partial / f"{name}.parquet", run.table(name))
         write_arrays(partial / POPULATION, run.population)
-        write_arrays(partial / CHECKPOINT, run.checkpoint)
+        if run.keeps_state:
+            write_arrays(partial / CHECKPOINT, run.checkpoint)
         run.info["files"] = {
             path.name: {"bytes": path.stat().st_size, "sha256": file_digest(path)}
             for path in sorted(partial.iterdir())

@@ -202,6 +202,12 @@ CHECKS = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def _no_kinds_of_other_tests(monkeypatch):
+    """Errors list the registered kinds: leave out those that other tests registered."""
+    monkeypatch.setattr("evosim.registry._ENTRIES", {})
+
+
 @pytest.mark.parametrize(("name", "old", "new", "says"), MODELS + CHECKS)
 def test_what_is_wrong_and_where(name, old, new, says):
     error = refused_file(name, old, new, line=0)
