@@ -80,13 +80,15 @@ def run_blocks(function: Any, blocks: int, threads: int, *args: Any) -> None:
     threads : int
         Number of ranges worked on at once; 1 runs here.
     """
-    if threads <= 1 or blocks < 2 * threads:
+    # Handing over a range costs about 40 us, most of it with the interpreter lock held: few
+    # blocks are not worth it, and only many are worth more than one range per thread.
+    if threads <= 1 or blocks < 8 * threads:
         function(0, blocks, *args)
         return
     if threads not in _POOLS:
         _POOLS[threads] = ThreadPoolExecutor(threads - 1, "evosim")
     pool = _POOLS[threads]
-    parts = min(4 * threads, blocks)
+    parts = threads if blocks < 64 * threads else 4 * threads
     bounds = [blocks * k // parts for k in range(parts + 1)]
     ranges = list(pairwise(bounds))
     waiting = [pool.submit(function, lo, hi, *args) for lo, hi in ranges[1:]]
