@@ -59,6 +59,14 @@ def array(name: str, value: npt.ArrayLike, ndim: int, minimum: float = -np.inf) 
     return result
 
 
+def non_negative(name: str, value: npt.ArrayLike) -> FloatArray:
+    """Return `value` as a float64 array of any shape, each entry finite and >= 0."""
+    result = np.asarray(value, dtype=np.float64)
+    if not np.all(np.isfinite(result)) or np.any(result < 0.0):
+        raise ValueError(f"{name} must be finite and non-negative")
+    return result
+
+
 def same_length(**named: FloatArray) -> None:
     """Raise unless the named arrays agree in the length of their first axis."""
     if len({value.shape[0] for value in named.values()}) > 1:
