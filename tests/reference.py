@@ -67,6 +67,17 @@ def exp32(x):
     return np.ldexp(p * r * r + r + f32(1), n.astype(np.int32))
 
 
+def exp2_32(x):
+    x = np.maximum(np.asarray(x, f32), f32(-125))
+    n = (x + f32(12582912.0)) - f32(12582912.0)
+    r = x - n
+    p = f32(1.326472731307149e-3)
+    for c in (9.671512991189957e-3, 5.550733581185341e-2, 2.4022242426872253e-1,
+              6.931470036506653e-1, 1.0):  # fmt: skip
+        p = (p.astype(float) * r + float(f32(c))).astype(f32)  # rounded once
+    return np.ldexp(p, n.astype(np.int32))
+
+
 def tanh32(x):
     e = exp32(f32(-2) * np.abs(x))
     y = (f32(1) - e) / (f32(1) + e)
@@ -140,17 +151,17 @@ def cumulative(logit, temperature, greedy, actions):
     if greedy:
         best = logit.argmax(axis=0) if len(logit) > 1 else np.where(logit[0] >= 0, 0, 1)
         return (np.arange(actions - 1)[:, None] >= best).astype(f32)
-    scale = f32(1) / f32(temperature)
+    scale = f32(1.44269504) / f32(temperature)
     if len(logit) == 1:
-        e = exp32(-np.abs(logit * scale))
+        e = exp2_32(-np.abs(logit * scale))
         small = e / (f32(1) + e)
         return np.where(logit * scale >= 0, f32(1) - small, small)
     total = np.zeros(logit.shape[1], f32)
     rows = []
     for row in logit:
-        total = total + exp32((row - logit.max(axis=0)) * scale)
+        total = total + exp2_32((row - logit.max(axis=0)) * scale)
         rows.append(total)
-    return np.array(rows[: actions - 1]) / total
+    return np.minimum(np.array(rows[: actions - 1]) * (f32(1) / total), f32(1))
 
 
 # Life

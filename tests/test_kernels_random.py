@@ -12,7 +12,7 @@ from kernels_case import KEYS
 
 from evosim.kernels import philox
 from evosim.kernels.philox import replicate_keys
-from evosim.kernels.vecmath import exp32, fill_normals, log32, radius, sincos_turn, tanh32
+from evosim.kernels.vecmath import exp2_32, exp32, fill_normals, log32, radius, sincos_turn, tanh32
 
 MASK = 2**64 - 1
 
@@ -30,6 +30,7 @@ def _functions(x, out):
         out[0, k] = exp32(x[k])
         out[1, k] = tanh32(x[k])
         out[2, k] = log32(np.float32(1e-30) + abs(x[k]))
+        out[3, k] = exp2_32(-abs(x[k]))
 
 
 @numba.njit
@@ -53,7 +54,7 @@ def words(keys, counters):
 
 
 def functions(x):
-    out = np.empty((3, len(x)), np.float32)
+    out = np.empty((4, len(x)), np.float32)
     _functions(np.asarray(x, np.float32), out)
     return out
 
@@ -155,6 +156,7 @@ def test_single_precision_functions_are_accurate():
     got = functions(x).astype(np.float64)
     assert np.abs(got[0] / np.exp(exact) - 1).max() < 2e-7
     assert np.abs(got[1] - np.tanh(exact)).max() < 2e-7
+    assert np.abs(got[3] / np.exp2(-np.abs(exact)) - 1).max() < 2e-7
     away = np.abs(exact) > 1e-3
     log = np.log(np.abs(exact[away]))
     assert (np.abs(got[2][away] - log) <= 2e-7 * np.abs(log) + 1e-9).all()
@@ -166,6 +168,7 @@ def test_single_precision_functions_equal_the_reference_bit_for_bit():
     got = functions(x)
     assert np.array_equal(got[0], reference.exp32(x))
     assert np.array_equal(got[1], reference.tanh32(x))
+    assert np.array_equal(got[3], reference.exp2_32(-np.abs(x)))
     assert np.array_equal(got[2], reference.log32(np.float32(1e-30) + np.abs(x)))
     w = np.concatenate([rng.integers(0, 2**32, 5000), [0, 1, 2**30, 2**31, 2**32 - 1]])
     got = of_words(w)

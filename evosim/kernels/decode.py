@@ -15,7 +15,7 @@ from numba.extending import overload
 
 from evosim.kernels.accelerate import inline, kernel
 from evosim.kernels.tags import KernelType, functions_of
-from evosim.kernels.vecmath import exp32, tanh32
+from evosim.kernels.vecmath import LOG2E, exp2_32, tanh32
 
 _f = np.float32
 #: Agents per block. Vectorised loops over lanes start with run-time checks that their arrays do
@@ -130,11 +130,11 @@ def cumulate(preference, temperature, greedy, cum):
             for k in range(actions - 1):
                 cum[k, p] = _f(1.0) if k >= best else _f(0.0)
         return
-    scale = _f(1.0) / temperature
+    scale = LOG2E / temperature
     if outputs == 1:
         for p in range(percepts):
             x = preference[0, p] * scale
-            e = exp32(-abs(x))
+            e = exp2_32(-abs(x))
             small = e / (_f(1.0) + e)
             cum[0, p] = _f(1.0) - small if x >= _f(0.0) else small
         return
@@ -147,90 +147,13 @@ def cumulate(preference, temperature, greedy, cum):
     total = np.zeros(percepts, np.float32)
     for q in range(outputs):
         for p in range(percepts):
-            total[p] += exp32((preference[q, p] - top[p]) * scale)
+            total[p] += exp2_32((preference[q, p] - top[p]) * scale)
             preference[q, p] = total[p]
+    for p in range(percepts):
+        total[p] = _f(1.0) / total[p]
     for k in range(actions - 1):
         for p in range(percepts):
-            cum[k, p] = preference[k, p] / total[p]
-
-
-@inline
-def cumulate_met(weights, cue, scale, greedy, outputs, actions, used, met, top, total):
-    """Decode a linear policy of several agents, each at the percept it meets.
-
-    The same operations in the same order as `logits` and `cumulate`, with agents as lanes.
-    Arrays are flat, lane by lane within a row of LANES, so that slices are contiguous.
-
-    Parameters
-    ----------
-    weights : (Q * chunks * 8 * LANES,) float32
-        Per output, cues padded with zeros to a multiple of eight (a product of zeros changes
-        no bit of a sum).
-    cue : (chunks * 8 * LANES,) float32
-    scale : (LANES,) float32
-        One over the temperature.
-    greedy : bool
-    outputs, actions : int
-    used : int
-        Lanes worked on.
-    met : ((Q + 1) * LANES,) float32
-        Overwritten: cumulative probabilities in the first A - 1 rows.
-    top, total : (LANES,) float32
-        Scratch.
-    """
-    chunks = cue.size // (8 * LANES)
-    for q in range(outputs):
-        m = met[q * LANES : (q + 1) * LANES]
-        for c in range(chunks):
-            w = weights[(q * chunks + c) * 8 * LANES : (q * chunks + c + 1) * 8 * LANES]
-            d = cue[c * 8 * LANES : (c + 1) * 8 * LANES]
-            for lane in range(used):
-                x = m[lane] if c > 0 else _f(0.0)
-                x += w[lane] * d[lane]
-                x += w[LANES + lane] * d[LANES + lane]
-                x += w[2 * LANES + lane] * d[2 * LANES + lane]
-                x += w[3 * LANES + lane] * d[3 * LANES + lane]
-                x += w[4 * LANES + lane] * d[4 * LANES + lane]
-                x += w[5 * LANES + lane] * d[5 * LANES + lane]
-                x += w[6 * LANES + lane] * d[6 * LANES + lane]
-                x += w[7 * LANES + lane] * d[7 * LANES + lane]
-                m[lane] = x
-    if greedy:
-        for lane in range(used):
-            best = 0
-            if outputs == 1:
-                best = 0 if met[lane] >= _f(0.0) else 1
-            else:
-                for q in range(1, outputs):
-                    if met[q * LANES + lane] > met[best * LANES + lane]:
-                        best = q
-            for k in range(actions - 1):
-                met[k * LANES + lane] = _f(1.0) if k >= best else _f(0.0)
-        return
-    if outputs == 1:
-        for lane in range(used):
-            x = met[lane] * scale[lane]
-            e = exp32(-abs(x))
-            small = e / (_f(1.0) + e)
-            met[lane] = _f(1.0) - small if x >= _f(0.0) else small
-        return
-    for lane in range(used):
-        top[lane] = met[lane]
-        total[lane] = _f(0.0)
-    for q in range(1, outputs):
-        m = met[q * LANES : (q + 1) * LANES]
-        for lane in range(used):
-            top[lane] = m[lane] if m[lane] > top[lane] else top[lane]
-    for q in range(outputs):
-        m = met[q * LANES : (q + 1) * LANES]
-        for lane in range(used):
-            x = total[lane] + exp32((m[lane] - top[lane]) * scale[lane])
-            total[lane] = x
-            m[lane] = x
-    for k in range(actions - 1):
-        m = met[k * LANES : (k + 1) * LANES]
-        for lane in range(used):
-            m[lane] = m[lane] / total[lane]
+            cum[k, p] = min(preference[k, p] * total[p], _f(1.0))
 
 
 @kernel

@@ -24,12 +24,16 @@ import numba
 import numpy as np
 from numba.extending import overload
 
-from evosim.kernels.accelerate import inline, kernel
-from evosim.kernels.decode import LANES, cumulate, cumulate_met, logits
-from evosim.kernels.philox import ACTION, CONTEXT, OUTCOME, START, philox, uniform
+from evosim.kernels.accelerate import kernel
+from evosim.kernels.decode import LANES, cumulate, logits
+from evosim.kernels.lanes import choose_met, draw_uniforms, move
+from evosim.kernels.philox import CONTEXT, OUTCOME, START, uniform
 from evosim.kernels.tags import KernelType, functions_of
+from evosim.kernels.vecmath import LOG2E
+from evosim.kernels.wide import WIDE
 
 _f = np.float32
+NEVER = 2**62
 
 
 class WorldTables(NamedTuple):
@@ -136,27 +140,6 @@ def _coded_step(tag, parameters, state, action, u):
     return user
 
 
-@inline
-def draw_uniforms(key, generation, base, offset, decision, used, words, u):
-    """Fill ``u[4, LANES]`` with float32 in [0, 1) for this and the next three decisions.
-
-    31 bits each; the minimum keeps u below 1 after rounding, so that a cumulative probability
-    of exactly 1 is never exceeded.
-    """
-    for lane in range(used):
-        w0, w1, w2, w3 = philox(key, generation, base + lane, ACTION + offset, decision >> 2)
-        words[0, lane] = w0
-        words[1, lane] = w1
-        words[2, lane] = w2
-        words[3, lane] = w3
-    for q in range(4):
-        for lane in range(used):
-            u[q, lane] = min(
-                _f(np.int32(words[q, lane] >> np.uint64(1))) * _f(4.656612873077393e-10),
-                _f(0.99999994),
-            )
-
-
 @kernel
 def live(
     first,
@@ -220,22 +203,20 @@ def live(
     # Percept by percept, so that one decision reads neighbouring entries.
     cum = np.empty((LANES, rows, actions - 1), np.float32)
     padded = 8 * ((features + 7) // 8) if lazy else 0
-    met = np.zeros((outputs + 1) * LANES, np.float32)
+    met = np.zeros(outputs * LANES, np.float32)
     weights = np.zeros(outputs * padded * LANES, np.float32)
-    cue = np.zeros(padded * LANES, np.float32)
     scale = np.ones(LANES, np.float32)
-    top = np.empty(LANES, np.float32)
-    summed = np.empty(LANES, np.float32)
     words = np.empty((4, LANES), np.uint64)
     u = np.empty((4, LANES), np.float32)
-    act = np.zeros(LANES, np.uint64)
+    flat_u = u.reshape(-1)
+    act = np.zeros(LANES, np.uint32)
     live = np.zeros(LANES, np.int64)
-    entered = np.zeros(LANES, np.int64)
     # Unsigned where an index is looked up: a signed one is first tested for wrapping around.
     cs = np.zeros(LANES, np.uint64)
-    flat_acts = acts.reshape(-1)
-    row = np.zeros(LANES, np.uint64)
-    kinds = np.uint64(acts.shape[2])
+    # Acts of the lanes' agents; the first slot counts what is not tracked.
+    kinds = acts.shape[2]
+    tally = np.zeros(LANES * (kinds + actions), acts.dtype)
+    tally_width = np.uint64(kinds + actions)
     width, choices = np.uint64(actions), np.uint64(actions - 1)
     spread = np.uint64(outcomes)
     flat_cum = cum.reshape(-1)
@@ -243,7 +224,8 @@ def live(
     for f in range(features if lazy else 0):
         for p in range(percepts):
             cue_rows[p * padded + f] = cues[f, p]
-    step = np.zeros(LANES, np.int64)
+    begun = np.zeros(LANES, np.bool_)
+    until = np.zeros(LANES, np.int64)
     episode = np.zeros(LANES, np.int64)
     context = np.zeros(LANES, np.int64)
     earned = np.zeros(LANES, np.float64)
@@ -265,7 +247,7 @@ def live(
             if mind.temperature_locus >= 0:
                 temperature = genes[r, i, mind.temperature_locus]
             if lazy:
-                scale[lane] = _f(1.0) / temperature
+                scale[lane] = LOG2E / temperature
                 for k in range(outputs):
                     for f in range(features):
                         weights[(k * padded + f) * LANES + lane] = policy[k * features + f]
@@ -275,20 +257,20 @@ def live(
                 for p in range(percepts):
                     for k in range(actions - 1):
                         cum[lane, p, k] = table[k, p]
-            acts[r, i, :] = 0
-            row[lane] = np.uint64(r * agents + i) * kinds
-            step[lane] = 0
+            begun[lane] = 0
             episode[lane] = 0
             earned[lane] = 0.0
             total[lane] = 0.0
         if flags > 0:
             taken[:, :] = False
-        used = 16 * ((lanes + 15) // 16)
+        if tracked:
+            tally[:] = 0
+        used = WIDE * ((lanes + WIDE - 1) // WIDE)
         for lane in range(LANES):
             live[lane] = lane < lanes
             if lane >= lanes:
                 cs[lane] = np.uint64(0)
-                act[lane] = np.uint64(0)
+                act[lane] = 0
         living = lanes
         beginning = lanes
         decision = 0
@@ -297,8 +279,10 @@ def live(
             if q == 0:
                 draw_uniforms(key, generation, base, offset, decision, used, words, u)
             for lane in range(lanes if beginning > 0 else 0):
-                if step[lane] > 0 or not live[lane]:
+                if begun[lane] or not live[lane]:
                     continue
+                begun[lane] = 1
+                until[lane] = decision + steps - 1
                 place = 0
                 if context_cdf.size > 1:
                     v = uniform(key, generation, base + lane, CONTEXT + offset, episode[lane])
@@ -312,31 +296,14 @@ def live(
                     while start < states - 1 and v >= start_cdf[place, start]:
                         start += 1
                 cs[lane] = np.uint64(place * states + start)
+            if beginning > 0:
+                soonest = until[:lanes].min()
             beginning = 0
             if lazy:
-                for lane in range(lanes):
-                    at = np.uint64(percept_of[cs[lane]]) * np.uint64(padded)
-                    to = np.uint64(lane)
-                    # Eight statements: as a loop they became scatters, a quarter of the time.
-                    for _ in range(padded // 8):
-                        cue[to] = cue_rows[at]
-                        cue[to + np.uint64(LANES)] = cue_rows[at + np.uint64(1)]
-                        cue[to + np.uint64(2 * LANES)] = cue_rows[at + np.uint64(2)]
-                        cue[to + np.uint64(3 * LANES)] = cue_rows[at + np.uint64(3)]
-                        cue[to + np.uint64(4 * LANES)] = cue_rows[at + np.uint64(4)]
-                        cue[to + np.uint64(5 * LANES)] = cue_rows[at + np.uint64(5)]
-                        cue[to + np.uint64(6 * LANES)] = cue_rows[at + np.uint64(6)]
-                        cue[to + np.uint64(7 * LANES)] = cue_rows[at + np.uint64(7)]
-                        at += np.uint64(8)
-                        to += np.uint64(8 * LANES)
-                cumulate_met(
-                    weights, cue, scale, mind.greedy, outputs, actions, used, met, top, summed
-                )
-                for lane in range(used):
-                    act[lane] = np.uint64(0)
-                for k in range(actions - 1):
-                    for lane in range(used):
-                        act[lane] += np.uint64(u[q, lane] >= met[k * LANES + lane])
+                choose_met(
+                    weights, cue_rows, padded, percept_of, cs, flat_u, decision, scale,
+                    mind.greedy, outputs, actions, used, met, act,
+                )  # fmt: skip
             else:
                 for lane in range(lanes):
                     z = np.uint64(lane) * np.uint64(rows) + np.uint64(percept_of[cs[lane]])
@@ -345,17 +312,9 @@ def live(
                     for k in range(actions - 1):
                         action += np.uint64(x >= flat_cum[z * choices + np.uint64(k)])
                     act[lane] = action
-            if tracked:
-                for lane in range(lanes):
-                    slot = track[cs[lane]]
-                    if slot >= 0 and live[lane]:
-                        flat_acts[row[lane] + np.uint64(slot) * width + act[lane]] += 1
+            over = decision >= soonest
             if simple:
-                # Without branches, so that table look-ups run as vector gathers.
-                for lane in range(used):
-                    entry = cs[lane] * width + act[lane]
-                    entered[lane] = following[entry]
-                    earned[lane] += payoffs[entry] if live[lane] else 0.0
+                over |= move(used, actions, act, cs, following, payoffs, track, tally, earned)
             else:
                 for lane in range(lanes):
                     if not live[lane]:
@@ -374,40 +333,46 @@ def live(
                         )
                         if state < 0 or state >= states:
                             raise IndexError("step gives a state that is none of 0 to states - 1")
-                        entered[lane] = first_state + state
+                        target = first_state + state
                         if ends:
-                            entered[lane] = -1 - entered[lane]
+                            target = -1 - target
                     else:
-                        entry = (here * width + act[lane]) * spread
+                        entry = (here * width + np.uint64(act[lane])) * spread
                         for _ in range(outcomes - 1):
                             if v < cdf[entry]:
                                 break
                             entry += np.uint64(1)
-                        entered[lane] = following[entry]
+                        target = np.int64(following[entry])
                         gain = payoffs[entry]
+                    if tracked:
+                        slot = np.uint64(lane) * tally_width + np.uint64(act[lane])
+                        tally[slot + np.uint64(1 + track[here]) * width] += 1
                     if flags > 0 and once[entry] >= 0:
                         if taken[lane, once[entry]]:
                             gain = world.step_payoff
                         taken[lane, once[entry]] = True
                     earned[lane] += gain
-            over = 0
-            for lane in range(used):
-                step[lane] += live[lane]
-                over += (entered[lane] < 0 or step[lane] >= steps) and live[lane]
-                cs[lane] = np.uint64(entered[lane]) if entered[lane] >= 0 else cs[lane]
-            for lane in range(lanes if over > 0 else 0):
-                if not live[lane] or (entered[lane] >= 0 and step[lane] < steps):
+                    over |= target < 0
+                    cs[lane] = np.uint64(target)
+            for lane in range(used if over else 0):
+                ended = np.int64(cs[lane]) < 0
+                if ended:
+                    cs[lane] = ~cs[lane]
+                if not live[lane] or (not ended and decision < until[lane]):
                     continue
                 total[lane] += earned[lane]
                 context_payoff[block, context[lane]] += earned[lane]
                 context_episodes[block, context[lane]] += 1
                 earned[lane] = 0.0
-                step[lane] = 0
+                begun[lane] = 0
                 episode[lane] += 1
                 beginning += 1
                 if episode[lane] == episodes:
                     live[lane] = 0
                     living -= 1
+                    until[lane] = NEVER
+                    payoff[r, base + lane] = total[lane]
+                    counts = lane * (kinds + actions) + actions
+                    for k in range(kinds):
+                        acts[r, base + lane, k] = tally[counts + k]
             decision += 1
-        for lane in range(lanes):
-            payoff[r, base + lane] = total[lane]

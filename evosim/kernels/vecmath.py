@@ -13,6 +13,7 @@ from numba.extending import intrinsic
 
 from evosim.kernels.accelerate import inline
 from evosim.kernels.philox import philox
+from evosim.kernels.wide import fused, larger, power_of_two, scaled, smaller
 
 _f = np.float32
 
@@ -37,28 +38,42 @@ def as_float(typingctx, x):
     return types.float32(types.int32), codegen
 
 
+#: One over log(2): e^x is 2^(x LOG2E).
+LOG2E = _f(1.44269504)
 _MAGIC = _f(12582912.0)  # 1.5 * 2^23: adding it rounds to the nearest integer
-_MAGIC_BITS = np.int32(0x4B400000)
 
 
 @inline
 def exp32(x):
-    """Return exp(x) in float32; x is clamped to [-87, 88]."""
-    x = x if x > _f(-87.0) else _f(-87.0)
-    x = x if x < _f(88.0) else _f(88.0)
+    """Return exp(x) of a float32 or of a `Wide`; x is clamped to [-87, 88]."""
+    x = smaller(larger(x, _f(-87.0)), _f(88.0))
     t = x * _f(1.44269504) + _MAGIC
     n = t - _MAGIC
     r = x - n * _f(0.693359375)
     r = r + n * _f(2.12194440e-4)
-    p = _f(1.9875691500e-4)
-    p = p * r + _f(1.3981999507e-3)
+    p = r * _f(1.9875691500e-4) + _f(1.3981999507e-3)
     p = p * r + _f(8.3334519073e-3)
     p = p * r + _f(4.1665795894e-2)
     p = p * r + _f(1.6666665459e-1)
     p = p * r + _f(5.0000001201e-1)
     y = p * r * r + r + _f(1.0)
-    scale = np.int32(as_int(t) - _MAGIC_BITS + np.int32(127)) << np.int32(23)
-    return y * as_float(np.int32(scale))
+    return y * power_of_two(t)
+
+
+@inline
+def exp2_32(x):
+    """Return 2^x in float32 for x <= 0; x is raised to -125. Half the work of `exp32`.
+
+    A minimax polynomial of 2^x on [-1/2, 1/2] that is 1 at 0; relative error below 2e-7.
+    """
+    x = larger(x, _f(-125.0))
+    t = x + _MAGIC
+    r = x - (t - _MAGIC)
+    p = fused(r, _f(1.326472731307149e-3), _f(9.671512991189957e-3))
+    p = fused(p, r, _f(5.550733581185341e-2))
+    p = fused(p, r, _f(2.4022242426872253e-1))
+    p = fused(p, r, _f(6.931470036506653e-1))
+    return scaled(fused(p, r, _f(1.0)), t)
 
 
 @inline
