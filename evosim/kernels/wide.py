@@ -1,10 +1,10 @@
-"""Sixteen float32 side by side: a type for kernels whose loops LLVM does not vectorise well.
+"""Thirty-two float32 side by side: a type for kernels whose loops LLVM does not vectorise well.
 
 Loops over several arrays are vectorised only behind run-time checks that the arrays do not
 overlap, and never where rows of a table are gathered and transposed. `Wide` values are explicit:
-one LLVM vector, which becomes one AVX-512 register, two of AVX2, or four of SSE or NEON. Every
-operation rounds as its scalar form does, so a function of `evosim.kernels.vecmath` gives the same
-bits for a float32 and for the lanes of a `Wide` (tested).
+one LLVM vector, which becomes two registers of AVX-512, four of AVX2, or eight of SSE or NEON.
+Every operation rounds as its scalar form does, so a function of `evosim.kernels.vecmath` gives
+the same bits for a float32 and for the lanes of a `Wide` (tested).
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from numba.core import cgutils, types
 from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
 
-#: Lanes of a `Wide`.
+#: Lanes of a `Wide`. Two registers, so that the latencies of one hide behind the other: a life of
+#: the forager is a fifth slower with sixteen.
 WIDE = 32
 _F32 = ir.FloatType()
 _I32 = ir.IntType(32)
@@ -24,7 +25,7 @@ _VECTOR = ir.VectorType(_F32, WIDE)
 
 
 class WideType(types.Type):
-    """The type of sixteen float32."""
+    """The type of thirty-two float32."""
 
     def __init__(self):
         super().__init__(f"Wide({WIDE} x float32)")
@@ -49,11 +50,11 @@ def _spread(builder, value):
     )
 
 
-def _arithmetic(symbol, instruction):
-    """Give `symbol` a meaning for two `Wide`, or a `Wide` and a float32."""
+def _arithmetic(operation, instruction):
+    """Give `operation` a meaning for two `Wide`, or a `Wide` and a float32."""
     pairs = [(wide, wide), (wide, types.float32), (types.float32, wide)]
 
-    @infer_global(symbol)
+    @infer_global(operation)
     class _Typing(ConcreteTemplate):
         cases = [signature(wide, *pair) for pair in pairs]  # noqa: RUF012
 
@@ -62,10 +63,10 @@ def _arithmetic(symbol, instruction):
         return getattr(builder, instruction)(one, two)
 
     for pair in pairs:
-        lower_builtin(symbol, *pair)(lower)
+        lower_builtin(operation, *pair)(lower)
 
 
-for _symbol, _instruction in (
+for _operation, _instruction in (
     (operator.add, "fadd"),
     (operator.iadd, "fadd"),
     (operator.sub, "fsub"),
@@ -73,7 +74,7 @@ for _symbol, _instruction in (
     (operator.imul, "fmul"),
     (operator.truediv, "fdiv"),
 ):
-    _arithmetic(_symbol, _instruction)
+    _arithmetic(_operation, _instruction)
 
 
 def _address(context, builder, array_type, array, index):
@@ -84,7 +85,7 @@ def _address(context, builder, array_type, array, index):
 
 @intrinsic
 def load(typingctx, array, index):
-    """Return ``array[index : index + 16]`` of a contiguous float32 array."""
+    """Return ``array[index : index + WIDE]`` of a contiguous float32 array."""
 
     def codegen(context, builder, sig, args):
         at = _address(context, builder, sig.args[0], *args)
@@ -97,7 +98,7 @@ def load(typingctx, array, index):
 
 @intrinsic
 def store(typingctx, array, index, value):
-    """Write ``array[index : index + 16]`` of a contiguous float32 array."""
+    """Write ``array[index : index + WIDE]`` of a contiguous float32 array."""
 
     def codegen(context, builder, sig, args):
         at = _address(context, builder, sig.args[0], *args[:2])
@@ -109,7 +110,7 @@ def store(typingctx, array, index, value):
 
 @intrinsic
 def store_integers(typingctx, array, index, value):
-    """Write ``array[index : index + 16]`` of a contiguous uint32 array with whole numbers."""
+    """Write ``array[index : index + WIDE]`` of a contiguous uint32 array with whole numbers."""
 
     def codegen(context, builder, sig, args):
         at = _address(context, builder, sig.args[0], *args[:2])
@@ -135,28 +136,24 @@ def _common(*given):
     return wide if wide in given else types.float32
 
 
-@intrinsic
-def larger(typingctx, x, y):
-    """Return ``x if x > y else y``, for float32 or lane by lane."""
-    result = _common(x, y)
+def _chosen_by(comparison, docstring):
+    """Make the function of two numbers that returns the first where the comparison holds."""
 
-    def codegen(context, builder, sig, args):
-        one, two = (_spread(builder, a) if result is wide else a for a in args)
-        return builder.select(builder.fcmp_ordered(">", one, two), one, two)
+    def choose(typingctx, x, y):
+        result = _common(x, y)
 
-    return result(*(a if a is wide else types.float32 for a in (x, y))), codegen
+        def codegen(context, builder, sig, args):
+            one, two = (_spread(builder, a) if result is wide else a for a in args)
+            return builder.select(builder.fcmp_ordered(comparison, one, two), one, two)
+
+        return result(*(a if a is wide else types.float32 for a in (x, y))), codegen
+
+    choose.__doc__ = docstring
+    return intrinsic(choose)
 
 
-@intrinsic
-def smaller(typingctx, x, y):
-    """Return ``x if x < y else y``, for float32 or lane by lane."""
-    result = _common(x, y)
-
-    def codegen(context, builder, sig, args):
-        one, two = (_spread(builder, a) if result is wide else a for a in args)
-        return builder.select(builder.fcmp_ordered("<", one, two), one, two)
-
-    return result(*(a if a is wide else types.float32 for a in (x, y))), codegen
+larger = _chosen_by(">", "Return ``x if x > y else y``, for float32 or lane by lane.")
+smaller = _chosen_by("<", "Return ``x if x < y else y``, for float32 or lane by lane.")
 
 
 @intrinsic
@@ -237,7 +234,7 @@ def _concatenate(builder, parts):
 
 @intrinsic
 def columns(typingctx, table, stride, first, rows, of, lane):
-    """Return eight columns of a table at sixteen rows, one `Wide` per column.
+    """Return eight columns of a table at WIDE rows, one `Wide` per column.
 
     Parameters
     ----------
