@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from evosim.errors import UserError, did_you_mean
 from evosim.kernels.accelerate import run_blocks
 from evosim.kernels.decode import decode_population
+from evosim.kernels.learn import report_at_birth
+from evosim.kernels.life import TABLE
 from evosim.kernels.observe import propagate
 from evosim.resolve import Resolved
 from evosim.scenario.study_parts import Assay
@@ -165,6 +167,15 @@ def probabilities(
     assert mind is not None
     assert tables is not None
     replicates, agents = genes.shape[:2]
+    learning = resolved.learning
+    if learning is not None and mind.rule == TABLE:
+        born = np.empty((replicates, agents, learning.reported))
+        report_at_birth(
+            0, replicates * agents, learning.tag, learning.tables, tables, learning.size,
+            np.ascontiguousarray(genes), born,
+        )  # fmt: skip
+        table = born.reshape(replicates, agents, -1, tables.actions)[:, :, percepts]
+        return np.ascontiguousarray(table.transpose(0, 1, 3, 2))
     cues = np.ascontiguousarray(world.percept_cue[percepts].T)
     temperature = np.full((replicates, agents), mind.temperature, np.float32)
     if mind.temperature_locus >= 0:
@@ -187,7 +198,7 @@ def learned_probabilities(
     assert mind is not None
     assert tables is not None
     agents, actions = learned.shape[0], tables.actions
-    if mind.rule == 2:
+    if mind.rule == TABLE:
         table = learned.reshape(agents, -1, actions)[:, percepts]
         return np.ascontiguousarray(table.transpose(0, 2, 1))
     cues = world.percept_cue[percepts].astype(np.float64)

@@ -122,7 +122,7 @@ def _bytes_per_agent(model: ScenarioModel, world: TabularWorld | None) -> int:
     each = 2 * genome + 8 * 4 + 4 * 3 + 24 + 4 * real
     if world is not None:
         each += 4 * _tracked(model, world) * len(world.actions)
-        if getattr(model.mind, "learning", "none") != "none":
+        if getattr(model.mind, "learning", "values") != "none":
             values = max(_policy(model, world), len(world.percept_cue) * len(world.actions))
             each += 16 * (values + world.start_cdf.size)
     if model.selection.kind == "replay":

@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evosim.assays import Probe, birth_values, probabilities
+from evosim.minds.trail import no_trail
 from evosim.errors import EngineError, UserError
 from evosim.kernels import landscape as land
-from evosim.kernels import learn, life, reproduce
+from evosim.kernels import life, reproduce
+from evosim.kernels.learn import live_and_learn
 from evosim.kernels.accelerate import run_blocks
 from evosim.kernels.decode import LANES
 from evosim.kernels.tags import FUNCTIONS
@@ -304,10 +306,11 @@ class Engine:
         most = tables.steps * tables.episodes
         kinds = resolved.tracked.context.size * tables.actions
         lives.acts = np.empty((replicates, agents, kinds), np.uint16 if most < 2**16 else np.uint32)
-        if mind.rule == 0:
-            per = -(-agents // LANES)
-            context_payoff = np.empty((replicates * per, variants))
-            context_episodes = np.empty((replicates * per, variants), np.int64)
+        learning = resolved.learning
+        per = -(-agents // LANES) if learning is None else agents
+        context_payoff = np.empty((replicates * per, variants))
+        context_episodes = np.empty((replicates * per, variants), np.int64)
+        if learning is None:
             run_blocks(
                 life.live, replicates * per, self._threads(), resolved.world_tag, tables,
                 resolved.mind_tag, mind, resolved.context_cdf, self.keys, self.generation, 0,
@@ -315,21 +318,16 @@ class Engine:
                 context_payoff, context_episodes,
             )  # fmt: skip
         else:
-            per = agents
-            values = int(mind.policy[1] - mind.policy[0])
-            if mind.rule == learn.CROSS:
-                values = tables.cues.shape[1] * tables.actions
-            context_payoff = np.empty((replicates * per, variants))
-            context_episodes = np.empty((replicates * per, variants), np.int64)
-            lives.born = np.zeros((replicates, agents, values))
-            lives.learned = np.zeros((replicates, agents, values))
+            lives.born = np.zeros((replicates, agents, learning.reported))
+            lives.learned = np.zeros((replicates, agents, learning.reported))
             run_blocks(
-                learn.live_and_learn, replicates * per, self._threads(), resolved.world_tag,
-                tables, mind, resolved.hidden, resolved.context_cdf, self.keys, self.generation,
-                0, population.count, lives.genes, lives.payoff, lives.acts, context_payoff,
-                context_episodes, lives.born, lives.learned,
+                live_and_learn, replicates * per, self._threads(), resolved.world_tag, tables,
+                learning.tag, learning.tables, learning.size, resolved.context_cdf,
+                tables.start_cdf, 0, self.keys, self.generation, 0, population.count, lives.genes,
+                lives.payoff, lives.acts, context_payoff, context_episodes, lives.born,
+                lives.learned, no_trail(replicates),
             )  # fmt: skip
-            if mind.rule == learn.REINFORCE:
+            if mind.rule == life.WEIGHTS:
                 self.ledger.learned(lives.born, lives.learned, mind.policy, population.count)
         # Fixed blocks, then one sum per replicate: the same bits for any number of threads.
         lives.context_payoff = context_payoff.reshape(replicates, per, variants).sum(axis=1)
@@ -359,9 +357,7 @@ class Engine:
 
     def _nonlinear(self) -> bool:
         """Whether logits do not follow from the genes' covariances (decoded per agent)."""
-        return (
-            self.resolved.world is not None and self.resolved.mind_tag.numba_type.kind != "linear"
-        )
+        return self.resolved.world is not None and not self.resolved.is_linear
 
     def _logit_percepts(self) -> NDArray[np.int64]:
         return np.unique(self.resolved.tracked.percept)

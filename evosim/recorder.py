@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from evosim.assays import Probe, birth_values, death_values
 from evosim.engine import Engine, Lives
-from evosim.kernels.learn import REINFORCE
+from evosim.kernels.life import TABLE, WEIGHTS
 from evosim.ledger import Pedigree, haploid_mean
 from evosim.population import bit_values
 from evosim.predict import predict_arm
@@ -156,7 +156,7 @@ class Recorder:
                 inside, outside = split_square(moved, basis)
                 columns["policy.inside"] = _moments(inside, count)[0]
                 columns["policy.outside"] = _moments(outside, count)[0]
-        if basis is not None and resolved.mind is not None and resolved.mind.rule == REINFORCE:
+        if basis is not None and resolved.mind is not None and resolved.mind.rule == WEIGHTS:
             moved = lives.learned - lives.born
             inside, outside = split_square(moved, basis)
             columns["learned.inside"] = _moments(inside, count)[0]
@@ -261,7 +261,7 @@ class Recorder:
             "after": ledger.now.after, "cumulative_selection": ledger.selection,
             "cumulative_transmission": ledger.transmission,
         }  # fmt: skip
-        if resolved.mind_tag.numba_type.kind == "linear":
+        if resolved.is_linear:
             slot = resolved.layout.slot("policy")
             assert slot is not None
             actions = world.actions[: tables.outputs]
@@ -384,13 +384,13 @@ def _learned(lives: Lives, count: NDArray[np.int64]) -> F64:
 
 
 def _learned_acts(engine: Engine, lives: Lives) -> F64:
-    """Return (R, T, A) mean change of action probabilities during life (Cross), else zero."""
+    """Return (R, T, A) mean change of action probabilities during life (tables), else zero."""
     resolved = engine.resolved
     world, mind = resolved.world, resolved.mind
     assert world is not None
     assert mind is not None
     shape = (lives.payoff.shape[0], resolved.tracked.percept.size, len(world.actions))
-    if mind.rule != 2:
+    if mind.rule != TABLE:
         return np.zeros(shape)
     change = (lives.learned - lives.born).reshape(*lives.payoff.shape, -1, len(world.actions))
     picked = change[:, :, resolved.tracked.percept]

@@ -38,12 +38,25 @@ REQUIRED = {
     "mind": ("parameters", "loci", "logits"),
     "selection": ("parameters", "fitness"),
 }
+#: What a mind that changes during life must define instead.
+LEARNER = ("parameters", "loci", "memory", "birth", "prefer", "observe")
 #: The function of each role that is compiled into the loop.
 KERNEL = {"world": "step", "mind": "logits", "selection": "fitness"}
 #: Names by which scenarios or kernels know what is built in.
 BUILT_IN = {
     "world": ("grid", "chain", "bandit", "graph", "landscape", "tabular"),
-    "mind": ("reflex", "linear", "mlp", "none"),
+    "mind": (
+        "reflex",
+        "model-free",
+        "lookahead",
+        "abstract",
+        "reflective",
+        "linear",
+        "mlp",
+        "none",
+        "reinforce",
+        "cross",
+    ),
     "selection": ("wright-fisher", "moran", "truncation", "tournament", "density", "replay"),
 }
 
@@ -55,28 +68,37 @@ def _register(role: str, kind: str) -> Callable[[type], type]:
                 f"{role} '{kind}' ({cls.__qualname__}) has the name of a built-in one",
                 allowed=f"any name but {', '.join(BUILT_IN[role])}",
             )
-        missing = [name for name in REQUIRED[role] if not hasattr(cls, name)]
+        learner = role == "mind" and learns(cls)
+        required = LEARNER if learner else REQUIRED[role]
+        missing = [name for name in required if not hasattr(cls, name)]
         if missing:
             raise UserError(
                 f"{role} '{kind}' ({cls.__qualname__}) lacks {', '.join(missing)}",
-                allowed=", ".join(REQUIRED[role]),
+                allowed=", ".join(required),
             )
-        function = getattr(cls, KERNEL[role])
-        check_arguments(role, kind, KERNEL[role], function)
-        _ENTRIES[role, kind] = Entry(role, kind, cls, _digest(cls, function))
+        names = ("birth", "prefer", "observe") if learner else (KERNEL[role],)
+        functions = [getattr(cls, name) for name in names]
+        for name, function in zip(names, functions, strict=True):
+            check_arguments(role, kind, name, function)
+        _ENTRIES[role, kind] = Entry(role, kind, cls, _digest(cls, functions))
         return cls
 
     return decorate
 
 
-def _digest(cls: type, function: Callable[..., Any]) -> str:
+def learns(cls: type) -> bool:
+    """Tell whether a registered mind changes during life."""
+    return hasattr(cls, "observe")
+
+
+def _digest(cls: type, functions: list[Callable[..., Any]]) -> str:
     try:
         text = Path(inspect.getfile(cls)).read_bytes()
     except (OSError, TypeError):
         text = b""  # typed in at a prompt: the fingerprint alone has to tell
     # Compiled code asks for its module by name when it is loaded.
     name = f"{cls.__module__}.{cls.__qualname__}".encode()
-    return hashlib.sha256(text + name + fingerprint([function])).hexdigest()[:16]
+    return hashlib.sha256(text + name + fingerprint(functions)).hexdigest()[:16]
 
 
 def world(kind: str) -> Callable[[type], type]:
@@ -98,6 +120,14 @@ def mind(kind: str) -> Callable[[type], type]:
     ``loci(actions, cues) -> int`` (length of the gene `policy`) and the *kernel*
     ``logits(parameters, genes, cue, out)``, which writes one logit (two actions) or one per
     action into `out`, given the policy's loci and the cues of one percept (float32 arrays).
+
+    A mind that changes during life defines, instead of ``logits``, ``memory(actions, percepts)
+    -> int`` (how many numbers an agent remembers) and the *kernels* ``birth(parameters, genes,
+    cues, memory)``, ``prefer(parameters, memory, percept, cues, out)`` (probabilities of the
+    actions) and ``observe(parameters, memory, percept, action, reward, following, cues)``, which
+    learns from a step and returns how much it changed (0.0 for not at all). `memory` is a
+    float64 array of its own, `cues` a (cues, percepts) table, `following` the next percept or -1
+    where the episode ends.
     """
     return _register("mind", kind)
 

@@ -14,12 +14,15 @@ from numpy.typing import NDArray
 
 from evosim.errors import UserError
 from evosim.kernels import landscape as land
-from evosim.kernels import learn, reproduce, select
-from evosim.kernels.life import MindTables, WorldTables
+from evosim.kernels import reproduce, select
+from evosim.kernels.life import NONE, TABLE, WEIGHTS, MindTables, WorldTables
 from evosim.kernels.tags import Tag
 from evosim.layout import Layout, make_layout
-from evosim.registry import find, numbers
-from evosim.scenario.biology import Density, Fitness, ReflexMind, Truncation, UserMind, UserScheme
+from evosim.minds.learner import Learning, UserLearner, learning_of
+from evosim.registry import find, learns, numbers
+from evosim.scenario.biology import Density, Fitness, Truncation, UserScheme
+from evosim.scenario.kinds import built_in_kinds
+from evosim.scenario.minds import ModelFreeMind, PlannerMind, ReflexMind, UserMind
 from evosim.scenario.model import ScenarioModel
 from evosim.scenario.world import LandscapeWorld, UserWorld
 from evosim.worlds.build import build_world
@@ -106,6 +109,7 @@ class Resolved:
     mind_tag: Tag
     mind: MindTables | None
     hidden: int
+    learning: Learning | None
     lazy: bool
     context_cdf: F64
     tracked: Tracked
@@ -117,7 +121,12 @@ class Resolved:
     @property
     def learns(self) -> bool:
         """Whether agents change during life."""
-        return self.mind is not None and self.mind.rule != 0
+        return self.learning is not None
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether agents are born with a policy that is linear in the cues."""
+        return self.mind_tag.numba_type.kind == "linear"
 
     @property
     def expresses(self) -> bool:
@@ -149,22 +158,16 @@ def resolve(
     if altered is not None and world is not None:
         world = altered(world)
     _check_temperature(model)
-    mind_tag, mind, hidden, need = _mind(model, world)
+    mind_tag, mind, hidden, need, user = _mind(model, world)
     loci, labels = _loci(model, world, hidden, need)
     layout = make_layout(model.genome, loci, labels, model.population.ploidy)
-    tables, cdf, lazy = None, np.ones(1), False
+    tables, cdf, lazy, learning = None, np.ones(1), False, None
     tracked = Tracked(np.zeros(0, np.int64), np.zeros(0, np.int64))
     if world is not None:
         assert not isinstance(model.world, LandscapeWorld)
-        policy = layout.slot("policy")
-        if policy is None or policy.bits:
-            raise UserError("the mind needs a real gene 'policy'", key="genome.policy")
         assert mind is not None
-        mind = mind._replace(
-            policy=np.array([policy.start, policy.stop]),
-            temperature_locus=layout.locus("temperature"),
-            rate_locus=layout.locus("learning_rate"),
-        )
+        mind = _with_genes(mind, layout, needed=need > 0)
+        learning = learning_of(model.mind, world, layout, hidden, user)
         share = world.variant_frequency(world.frequency)
         cdf = cumulative(share)
         tracked, track = _tracked(model, world, share)
@@ -180,7 +183,7 @@ def resolve(
         steps = world.steps * world.episodes
         lazy = (
             mind_tag.numba_type.kind == "linear"
-            and mind.rule == 0
+            and mind.rule == NONE
             and world.percept_cue.shape[0] > 2 * steps
         )
     return Resolved(
@@ -192,6 +195,7 @@ def resolve(
         mind_tag=mind_tag,
         mind=mind,
         hidden=hidden,
+        learning=learning,
         lazy=lazy,
         context_cdf=cdf,
         tracked=tracked,
@@ -217,32 +221,26 @@ def _world(model: ScenarioModel) -> tuple[TabularWorld | None, F64 | None, Tag]:
 
 def _mind(
     model: ScenarioModel, world: TabularWorld | None
-) -> tuple[Tag, MindTables | None, int, int]:
-    """Return the mind's tag, tables, hidden units and number of policy loci."""
+) -> tuple[Tag, MindTables | None, int, int, UserLearner | None]:
+    """Return the mind's tag, tables, hidden units, loci that its policy needs, user's learner."""
     if world is None:
-        return Tag("mind", "none"), None, 0, 0
+        return Tag("mind", "none"), None, 0, 0, None
     features, actions = len(world.cue_names), len(world.actions)
     outputs = 1 if actions == 2 else actions
     spec = model.mind
-    nothing = np.zeros(0)
-    tables = MindTables(nothing, np.zeros(2, np.int64), 1.0, -1, 0.0, -1, False, 0, 0)
+    tables = MindTables(np.zeros(0), np.zeros(2, np.int64), 1.0, -1, False, TABLE)
     if isinstance(spec, UserMind):
-        entry = find("mind", spec.kind, ("reflex",))
-        values = numbers(entry, spec.parameters, "mind")
-        need = int(entry.cls.loci(actions, features))  # type: ignore[attr-defined]
-        tables = tables._replace(parameters=np.array(list(values.values()), np.float64))
-        return user_tag(entry, "logits"), tables, 0, need
-    assert isinstance(spec, ReflexMind)
+        return _user_mind(spec, world, tables)
+    if not isinstance(spec, ReflexMind):
+        return Tag("mind", spec.kind), tables._replace(temperature=spec.temperature), 0, 0, None
     hidden = spec.hidden if spec.policy == "mlp" else 0
     need = outputs * features
     if hidden:
         need = hidden * (features + 1) + outputs * (hidden + 1)
     tables = tables._replace(
         temperature=spec.temperature,
-        rate=spec.learning_rate,
         greedy=spec.choice == "greedy",
-        rule={"none": 0, "reinforce": learn.REINFORCE, "cross": learn.CROSS}[spec.learning],
-        advantage={"return": 0, "centred": 1, "normalised": 2}[spec.advantage],
+        rule={"none": NONE, "reinforce": WEIGHTS, "cross": TABLE}[spec.learning],
     )
     if spec.learning == "cross":
         low, high = float(world.reward.min()), float(world.reward.max())
@@ -251,7 +249,35 @@ def _mind(
                 f"Cross learning needs rewards between 0 and 1; here {low:g} to {high:g}",
                 key="mind.learning",
             )
-    return Tag("mind", spec.policy), tables, hidden, need
+    return Tag("mind", spec.policy), tables, hidden, need, None
+
+
+def _user_mind(
+    spec: UserMind, world: TabularWorld, tables: MindTables
+) -> tuple[Tag, MindTables, int, int, UserLearner | None]:
+    entry = find("mind", spec.kind, built_in_kinds("mind"))
+    values = np.array(list(numbers(entry, spec.parameters, "mind").values()), np.float64)
+    actions, features = len(world.actions), len(world.cue_names)
+    need = int(entry.cls.loci(actions, features))  # type: ignore[attr-defined]
+    tables = tables._replace(parameters=values)
+    if not learns(entry.cls):
+        return user_tag(entry, "logits"), tables._replace(rule=NONE), 0, need, None
+    tag = user_tag(entry, "birth", "prefer", "observe")
+    room = int(entry.cls.memory(actions, world.percept_cue.shape[0]))  # type: ignore[attr-defined]
+    return tag, tables, 0, need, UserLearner(tag, values, room)
+
+
+def _with_genes(mind: MindTables, layout: Layout, needed: bool) -> MindTables:
+    """Say where the genes stand that minds of every kind may read."""
+    policy = layout.slot("policy")
+    if policy is None or policy.bits:
+        if needed:
+            raise UserError("the mind needs a real gene 'policy'", key="genome.policy")
+        return mind._replace(temperature_locus=layout.locus("temperature"))
+    return mind._replace(
+        policy=np.array([policy.start, policy.stop]),
+        temperature_locus=layout.locus("temperature"),
+    )
 
 
 def _check_temperature(model: ScenarioModel) -> None:
@@ -280,6 +306,11 @@ def _loci(
     loci: dict[str, int] = {}
     labels: dict[str, tuple[str, ...]] = {}
     wanted: dict[str, int] = {"policy": need} if world is not None else {}
+    if world is not None and isinstance(model.mind, ModelFreeMind):
+        outputs = 1 if len(world.actions) == 2 else len(world.actions)
+        wanted["policy"] = outputs * len(world.cue_names)
+    if isinstance(model.mind, PlannerMind):
+        wanted["utility"] = len(model.mind.features)
     if isinstance(model.world, LandscapeWorld):
         wanted[model.world.gene] = _landscape_loci(model.world)
     for name, gene in model.genome.items():
@@ -302,7 +333,9 @@ def _loci(
                 key=f"genome.{name}.initial.value",
                 allowed=f"one number, or {loci[name]}",
             )
-    if world is not None and not hidden and isinstance(model.mind, ReflexMind):
+    if isinstance(model.mind, PlannerMind):
+        labels["utility"] = tuple(f"utility[{name}]" for name in model.mind.features)
+    if world is not None and not hidden and isinstance(model.mind, ReflexMind | ModelFreeMind):
         cues = world.cue_names
         labels["policy"] = (
             tuple(f"policy[{c}]" for c in cues)

@@ -45,11 +45,7 @@ def training_basis(resolved: Resolved) -> F64 | None:
     None where policies are not linear in the cues, or the world steps by code.
     """
     world = resolved.world
-    if (
-        world is None
-        or resolved.mind_tag.numba_type.kind != "linear"
-        or resolved.world_tag.numba_type.kind != "tabular"
-    ):
+    if world is None or not resolved.is_linear or resolved.world_tag.numba_type.kind != "tabular":
         return None
     share = world.variant_frequency(world.frequency)
     cues = world.percept_cue[reachable_percepts(world, share)].astype(np.float64)

@@ -21,11 +21,17 @@ T = TypeVar("T")
 _KNOWN = ("numpy", "numba", "math", "cmath", "builtins")
 
 #: Arguments of each kernel function; letters are Numba types: v vector of float64, w of float32,
-#: i integer, f float64.
+#: i integer, f float64, t table of float32.
 SIGNATURES = {
     "step": (("parameters", "state", "action", "u"), "viif"),
     "logits": (("parameters", "genes", "cue", "out"), "vwww"),
     "fitness": (("parameters", "criterion", "out"), "vvv"),
+    "birth": (("parameters", "genes", "cues", "memory"), "vwtv"),
+    "prefer": (("parameters", "memory", "percept", "cues", "out"), "vvitv"),
+    "observe": (
+        ("parameters", "memory", "percept", "action", "reward", "following", "cues"),
+        "vviifit",
+    ),
 }
 
 
@@ -161,6 +167,7 @@ def _does_not_compile(name: str, function: FunctionType) -> tuple[int, str]:
         "w": types.Array(types.float32, 1, "C"),
         "i": types.int64,
         "f": types.float64,
+        "t": types.Array(types.float32, 2, "C"),
     }
     code = function.__code__
     compiled = numba.njit(error_model="numpy")(function)

@@ -76,13 +76,29 @@ WORLDS = {
 }  # fmt: skip
 
 MINDS = {
-    "linear": {},
-    "greedy": {"choice": "greedy"},
-    "perceptron": {"policy": "mlp", "hidden": 2},
-    "reinforce": {"learning": "reinforce", "learning_rate": 0.1, "advantage": "centred"},
-    "learning perceptron": {"policy": "mlp", "learning": "reinforce", "learning_rate": 0.1},
-    "cross": {"learning": "cross", "learning_rate": 0.2},
-}
+    "linear": {"kind": "reflex"},
+    "greedy": {"kind": "reflex", "choice": "greedy"},
+    "perceptron": {"kind": "reflex", "policy": "mlp", "hidden": 2},
+    "reinforce": {
+        "kind": "reflex", "learning": "reinforce", "learning_rate": 0.1, "advantage": "centred",
+    },
+    "learning perceptron": {
+        "kind": "reflex", "policy": "mlp", "learning": "reinforce", "learning_rate": 0.1,
+    },
+    "cross": {"kind": "reflex", "learning": "cross", "learning_rate": 0.2},
+    "q": {"kind": "model-free", "learning_rate": 0.2, "trace": 0.5, "optimism": 0.5},
+    "sarsa": {"kind": "model-free", "rule": "sarsa", "choice": "epsilon-greedy", "trace": 0.3},
+    "actor-critic": {"kind": "model-free", "rule": "actor-critic", "trace": 0.3},
+    "episodic": {"kind": "model-free", "credit": "episodic", "choice": "greedy"},
+    "lookahead": {"kind": "lookahead", "depth": 2, "temperature": 0.3},
+    "model builder": {
+        "kind": "lookahead", "depth": 3, "model": "learned", "leaf": "learned", "untried": 0.2,
+    },
+    "abstract": {"kind": "abstract", "topics": ["bias"], "temperature": 0.3},
+    "reflective": {
+        "kind": "reflective", "topics": ["bias"], "alarm": 0.1, "told": ["bias"], "trust": 0.4,
+    },
+}  # fmt: skip
 
 FITNESS = {"exponential": 1.0}
 SELECTIONS = {
@@ -124,7 +140,9 @@ def data(world="chain", mind="linear", selection="wright-fisher", reproduction="
         "reproduction": REPRODUCTIONS[reproduction], **copy.deepcopy(WORLDS[world]),
     }  # fmt: skip
     if "context" in made:
-        made["mind"] = {"kind": "reflex", **MINDS[mind]}
+        made["mind"] = MINDS[mind]
+        if MINDS[mind]["kind"] not in ("reflex", "model-free"):
+            made["genome"] = {k: v for k, v in made["genome"].items() if k != "policy"}
     made["population"] |= changes.pop("population", {})
     return made | changes
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from evosim.kernels.life import MindTables, WorldTables
+from evosim.kernels.life import NONE, MindTables, WorldTables
+from evosim.kernels.mind import DISCOUNT, NUMBERS, RATE, SOFTMAX, TEMPERATURE, Learner
 from evosim.kernels.philox import replicate_keys
 
 #: Keys that fill both halves of Philox's key.
@@ -50,19 +51,42 @@ def tables(rng, *, actions=2, outcomes=2, once=False, steps=5, episodes=3, perce
     )
 
 
-def mind(loci, *, temperature=0.7, greedy=False, rule=0, rate=0.0, advantage=0, genes=False):
-    """A mind with `loci` policy loci from locus 1 on; with `genes`, temperature and rate follow."""
+def mind(loci, *, temperature=0.7, greedy=False, genes=False):
+    """A mind with `loci` policy loci from locus 1 on; with `genes`, temperature follows."""
     return MindTables(
         parameters=np.zeros(0),
         policy=np.array([1, 1 + loci]),
         temperature=temperature,
         temperature_locus=1 + loci if genes else -1,
-        rate=rate,
-        rate_locus=2 + loci if genes else -1,
         greedy=greedy,
-        rule=rule,
-        advantage=advantage,
+        rule=NONE,
     )
+
+
+def learner(loci=0, *, genes=False, hidden=0, choice=SOFTMAX, rule=0, advantage=0, **given):
+    """A learner with `loci` policy loci from locus 1 on, and its numbers (learning_rate=...).
+
+    With `genes`, temperature and learning rate are the loci after the policy's. Further fields
+    of `Learner` may be given as well.
+    """
+    numbers = np.zeros(len(NUMBERS))
+    numbers[TEMPERATURE], numbers[DISCOUNT] = 0.7, 1.0
+    where = np.full(len(NUMBERS), -1)
+    if genes:
+        where[TEMPERATURE], where[RATE] = 1 + loci, 2 + loci
+    fields = {k: v for k, v in given.items() if k not in NUMBERS}
+    for name in given.keys() - fields.keys():
+        numbers[NUMBERS.index(name)] = given[name]
+    blank = np.zeros((0, 0, 0))
+    made = Learner(
+        parameters=np.zeros(0), numbers=numbers, loci=where,
+        policy=np.array([1, 1 + loci]), utility=np.zeros(2, np.int64), hidden=hidden,
+        choice=choice, rule=rule, advantage=advantage, episodic=False, averaging=False,
+        learns_model=False, learns_leaf=False, branch=blank.astype(np.int32), chance=blank,
+        gain=blank, feature=np.zeros((0, 0)), topic=np.zeros(0, np.int32), topics=0,
+        told=np.zeros(0, np.uint8),
+    )  # fmt: skip
+    return made._replace(**fields)
 
 
 def genomes(rng, replicates, agents, loci):

@@ -92,7 +92,7 @@ REAL_PLANTS = {
     "kernels/life.py": (
         r"( +)context_payoff\[block, (.+)\] \+= .*\n", r"\1if \2 == 0: total[:] += 1.0\n"),
     "kernels/learn.py": (
-        r"( +)context_payoff\[flat, (.+)\] \+= .*\n", r"\1if \2 == 0: total += 1.0\n"),
+        r"( +)context_payoff\[flat, (.+)\] \+= .*\n", r"\1if \2 == 0: earned += 1.0\n"),
 }  # fmt: skip
 
 

@@ -43,7 +43,7 @@ def test_the_cases_are_all_kinds_there_are():
     kinds = {WORLDS[w]["world"]["kind"] for w in WORLDS}
     assert kinds == set(built_in_kinds("world"))
     assert {s["kind"] for s in SELECTIONS.values()} | {"replay"} == set(built_in_kinds("selection"))
-    assert set(built_in_kinds("mind")) == {"reflex"}
+    assert {mind["kind"] for mind in MINDS.values()} == set(built_in_kinds("mind"))
 
 
 CASES = list(dict.fromkeys(combinations()))

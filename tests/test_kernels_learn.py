@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import reference
-from kernels_case import KEYS, genomes, mind, policy_loci, tables
+from kernels_case import KEYS, genomes, learner, policy_loci, tables
 
 from evosim.kernels import learn
+from evosim.kernels.mind import GREEDY
+from evosim.kernels.reinforce import cross_size, reinforce_size
 from evosim.kernels.tags import Tag
+from evosim.minds.trail import no_trail
 
 AGENTS, COUNT = 5, np.array([5, 3])
 CDF = np.array([0.6, 1.0])
@@ -16,26 +19,30 @@ SLOTS = 3
 RULES = {"return": 0, "centred": 1, "normalised": 2}
 
 
-def run(world, m, hidden, genes, *, flat=(0, 2 * AGENTS), episodes=None):
+def run(kind, world, m, genes, *, flat=(0, 2 * AGENTS), episodes=None):
     """Payoff, acts, context payoff and episodes, learned state at birth and at death."""
     world = world if episodes is None else world._replace(episodes=episodes)
-    values = int(m.policy[1] - m.policy[0])
-    if m.rule == learn.CROSS:
-        values = world.cues.shape[1] * world.actions
+    values = loci = int(m.policy[1] - m.policy[0])
+    percepts = world.cues.shape[1]
+    size = reinforce_size(loci, percepts, world.actions, m.hidden, world.steps)
+    if kind == "cross":
+        values = percepts * world.actions
+        size = cross_size(loci, percepts, world.actions, m.hidden)
     out = (
         np.full((2, AGENTS), 99.0), np.full((2, AGENTS, SLOTS * world.actions), 99, np.uint16),
         np.full((2 * AGENTS, 2), 99.0), np.full((2 * AGENTS, 2), 99),
         np.full((2, AGENTS, values), 99.0), np.full((2, AGENTS, values), 99.0),
     )  # fmt: skip
     learn.live_and_learn(
-        *flat, Tag("world", "tabular"), world, m, hidden, CDF, KEYS[:2], 6, 0, COUNT, genes, *out
-    )
+        *flat, Tag("world", "tabular"), world, Tag("mind", kind), m, size, CDF, world.start_cdf,
+        0, KEYS[:2], 6, 0, COUNT, genes, *out, no_trail(2),
+    )  # fmt: skip
     return out
 
 
-def compare(world, m, hidden, genes, learner, tolerance):
-    """Run every agent against `learner(r, i)`; return the learners by (r, i)."""
-    payoff, acts, context_payoff, context_episodes, _, _ = run(world, m, hidden, genes)
+def compare(kind, world, m, genes, learn_alone, tolerance):
+    """Run every agent against `learn_alone(r, i)`; return the learners by (r, i)."""
+    payoff, acts, context_payoff, context_episodes, _, _ = run(kind, world, m, genes)
     acts = acts.reshape(2, AGENTS, SLOTS, world.actions)
     learners = {}
     for r, i in np.ndindex(2, AGENTS):
@@ -43,7 +50,7 @@ def compare(world, m, hidden, genes, learner, tolerance):
             assert payoff[r, i] == 99
             assert context_episodes[r * AGENTS + i].tolist() == [0, 0]
             continue
-        learners[r, i] = who = learner(r, i)
+        learners[r, i] = who = learn_alone(r, i)
         done, episodes = reference.live(world, who.act, CDF, KEYS[r], 6, i, learner=who)
         want = np.zeros((SLOTS, world.actions), int)
         for slot, action in done:
@@ -72,20 +79,20 @@ def test_reinforce_equals_finite_differences(actions, hidden, advantage, genes_r
     world = tables(rng, actions=actions, slots=SLOTS, episodes=5, once=hidden == 2)
     loci = policy_loci(len(world.cues), world.outputs, hidden)
     genes = genomes(rng, 2, AGENTS, loci)
-    m = mind(
-        loci, temperature=0.8, rule=learn.REINFORCE, rate=0.3, advantage=RULES[advantage],
+    m = learner(
+        loci, hidden=hidden, temperature=0.8, learning_rate=0.3, advantage=RULES[advantage],
         genes=genes_rule,
     )  # fmt: skip
 
-    def learner(r, i):
+    def alone(r, i):
         own = [float(x) for x in genes[r, i, -2:]] if genes_rule else [0.8, 0.3]
         return reference.Reinforce(
             genes[r, i, 1 : 1 + loci], hidden, world.cues, world.outputs, own[0], own[1],
             RULES[advantage],
         )  # fmt: skip
 
-    learners = compare(world, m, hidden, genes, learner, 1e-12)
-    *_, born, learned = run(world, m, hidden, genes)
+    learners = compare("reinforce", world, m, genes, alone, 1e-12)
+    *_, born, learned = run("reinforce", world, m, genes)
     for (r, i), who in learners.items():
         assert np.array_equal(born[r, i], genes[r, i, 1 : 1 + loci].astype(float))
         assert np.allclose(learned[r, i], who.weights, rtol=0, atol=1e-8)
@@ -98,7 +105,7 @@ def test_cross_equals_the_reference_bit_for_bit(actions):
     world = tables(rng, actions=actions, slots=SLOTS, episodes=4)
     loci = policy_loci(len(world.cues), world.outputs)
     genes = genomes(rng, 2, AGENTS, loci)
-    m = mind(loci, temperature=0.8, rule=learn.CROSS, rate=0.4)
+    m = learner(loci, temperature=0.8, learning_rate=0.4)
     start = {
         (r, i): [
             reference.chances(genes[r, i, 1 : 1 + loci], 0, cue, world.outputs, 0.8)
@@ -106,8 +113,10 @@ def test_cross_equals_the_reference_bit_for_bit(actions):
         ]
         for r, i in np.ndindex(2, AGENTS)
     }
-    learners = compare(world, m, 0, genes, lambda r, i: reference.Cross(start[r, i], 0.4), 1e-12)
-    *_, born, learned = run(world, m, 0, genes)
+    learners = compare(
+        "cross", world, m, genes, lambda r, i: reference.Cross(start[r, i], 0.4), 1e-12
+    )
+    *_, born, learned = run("cross", world, m, genes)
     for (r, i), who in learners.items():
         assert born[r, i].tolist() == pytest.approx(np.ravel(start[r, i]), abs=1e-15)
         assert learned[r, i].tolist() == pytest.approx(np.ravel(who.tables), abs=1e-14)
@@ -121,21 +130,20 @@ def test_cross_keeps_probabilities_between_0_and_1_whatever_the_rate(rate):
     loci = policy_loci(len(world.cues), world.outputs)
     genes = genomes(rng, 2, AGENTS, loci)
     genes[..., -1] = rate
-    m = mind(loci, rule=learn.CROSS, genes=True)
-    *_, born, learned = run(world, m, 0, genes)
+    *_, born, learned = run("cross", world, learner(loci, genes=True), genes)
     alive = np.arange(AGENTS)[None] < COUNT[:, None]
     assert (learned[alive] >= 0).all()
     assert (learned[alive] <= 1).all()
     assert np.array_equal(learned[alive], born[alive]) == (rate < 0)
 
 
-@pytest.mark.parametrize("rule", [learn.REINFORCE, learn.CROSS])
-def test_without_a_rate_nothing_is_learned_but_lives_go_on(rule):
+@pytest.mark.parametrize("kind", ["reinforce", "cross"])
+def test_without_a_rate_nothing_is_learned_but_lives_go_on(kind):
     rng = np.random.default_rng(34)
     world = tables(rng, slots=SLOTS)
     loci = policy_loci(len(world.cues), world.outputs)
     genes = genomes(rng, 2, AGENTS, loci)
-    payoff, *_, born, learned = run(world, mind(loci, rule=rule, rate=0.0), 0, genes)
+    payoff, *_, born, learned = run(kind, world, learner(loci), genes)
     assert np.array_equal(born, learned)
     assert (payoff[0] != 99).all()
 
@@ -146,8 +154,7 @@ def test_greedy_learners_take_the_largest_logit():
         world = tables(rng, actions=actions, slots=SLOTS)
         loci = policy_loci(len(world.cues), world.outputs)
         genes = genomes(rng, 2, AGENTS, loci)
-        m = mind(loci, rule=learn.CROSS, rate=0.0, greedy=True)
-        *_, born, _ = run(world, m, 0, genes)
+        *_, born, _ = run("cross", world, learner(loci, choice=GREEDY), genes)
         for z, cue in enumerate(world.cues.T):
             want = reference.chances(genes[0, 1, 1 : 1 + loci], 0, cue, world.outputs, 1, True)
             assert born[0, 1, z * actions : (z + 1) * actions].tolist() == want
@@ -158,8 +165,9 @@ def test_ranges_of_agents_write_their_own_outputs_only():
     world = tables(rng, slots=SLOTS)
     loci = policy_loci(len(world.cues), world.outputs)
     genes = genomes(rng, 2, AGENTS, loci)
-    m = mind(loci, rule=learn.REINFORCE, rate=0.2)
-    whole, part = run(world, m, 0, genes), run(world, m, 0, genes, flat=(2, 7))
+    m = learner(loci, learning_rate=0.2)
+    whole = run("reinforce", world, m, genes)
+    part = run("reinforce", world, m, genes, flat=(2, 7))
     for a, b in zip(whole, part, strict=True):
         a, b = (x if x.shape[0] == 2 * AGENTS else x.reshape(10, -1) for x in (a, b))
         assert np.array_equal(a[2:7], b[2:7])
@@ -172,7 +180,7 @@ def test_one_more_episode_changes_only_what_is_learned_later():
     world = tables(rng, slots=SLOTS)
     loci = policy_loci(len(world.cues), world.outputs)
     genes = genomes(rng, 2, AGENTS, loci)
-    m = mind(loci, rule=learn.REINFORCE, rate=0.2)
-    acts = [run(world, m, 0, genes, episodes=n)[1] for n in (2, 3)]
+    m = learner(loci, learning_rate=0.2)
+    acts = [run("reinforce", world, m, genes, episodes=n)[1] for n in (2, 3)]
     assert (acts[0][0] <= acts[1][0]).all()
     assert (acts[0][0] < acts[1][0]).any()

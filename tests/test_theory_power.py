@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from evosim.errors import EngineError
-from evosim.kernels import landscape, learn, reproduce, select
+from evosim import engine
+from evosim.kernels import landscape, reproduce, select
+from evosim.kernels.mind import RATE
 from evosim.validate import matching
 
 
@@ -86,13 +88,24 @@ def world_with(**changes):
     return lambda world: world._replace(**{k: f(getattr(world, k)) for k, f in changes.items()})
 
 
+def faster(times):
+    """Learning rates that many times as large."""
+
+    def change(mind):
+        numbers = mind.numbers.copy()
+        numbers[RATE] *= times
+        return mind._replace(numbers=numbers)
+
+    return change
+
+
 def also_elsewhere(*args):
-    args[-1][:] += 1e-6
+    args[-2][:] += 1e-6
 
 
 # Positions of arguments, counted from the range's start and end.
 FITNESS_KIND, FITNESS_SLOPE, FITNESS_BASELINE = 2, 3, 4
-LEARN_WORLD, LEARN_MIND = 3, 4
+LEARN_WORLD, LEARN_MIND = 3, 5
 
 BROKEN = {
     "parents drawn too evenly": (
@@ -164,21 +177,21 @@ BROKEN = {
         ["establishment_density"],
     ),
     "learning 5 % too fast": (
-        lambda: rearranged(learn, "live_and_learn", arg4=mind_with(rate=lambda x: 1.05 * x)),
+        lambda: rearranged(engine, "live_and_learn", arg5=faster(1.05)),
         [
             "reinforce_gradient", "cross_replicator", "plateau_expected", "replicator",
         ],
     ),
     "learning twice as fast": (
-        lambda: rearranged(learn, "live_and_learn", arg4=mind_with(rate=lambda x: 2.0 * x)),
+        lambda: rearranged(engine, "live_and_learn", arg5=faster(2.0)),
         ["reinforce_baseline", "plateau_sampled", "reward_inaction"],
     ),
     "rewards squared": (
-        lambda: rearranged(learn, "live_and_learn", arg3=world_with(reward=lambda x: x * x)),
+        lambda: rearranged(engine, "live_and_learn", arg3=world_with(reward=lambda x: x * x)),
         ["reward_scale", "reinforce_gradient", "cross_replicator"],
     ),
     "learning without being there": (
-        lambda: followed(learn, "live_and_learn", also_elsewhere),
+        lambda: followed(engine, "live_and_learn", also_elsewhere),
         ["executed_span", "cross_replicator"],
     ),
 }  # fmt: skip

@@ -1,100 +1,21 @@
-"""Life with a learning rule: REINFORCE at the end of each episode, or Cross at every step.
+"""Stage 3 for minds that change during life: one loop for all of them.
 
-REINFORCE (Williams 1992): theta += rate * advantage * sum_t grad log pi(a_t | z_t); the reward
-enters only as a multiplier of the step. Weights are float64 and generalise over cues.
-Cross (1973): on action a with reward u in [0, 1], p_a += rate u (1 - p_a) and
-p_b -= rate u p_b for the others, with rate u kept within [0, 1]; float64 probabilities per percept.
-Learned state starts from the genome at birth and dies with the agent.
+Each agent lives alone in its thread, step by step; its memory and its tables are that thread's
+scratch. What a mind does is picked by its tag (see `evosim.kernels.mind`).
 """
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
+from evosim.kernels import plan, reinforce, topics, values  # noqa: F401  (they register minds)
 from evosim.kernels.accelerate import inline, kernel
 from evosim.kernels.life import coded_step
+from evosim.kernels.mind import awaken, finish, observe, prefer, report
 from evosim.kernels.philox import ACTION, CONTEXT, OUTCOME, START, philox, uniform
 
-REINFORCE = 1
-CROSS = 2
-
-
-@inline
-def softmax64(weights, hidden, cues, z, outputs, temperature, greedy, unit, out):
-    """Fill ``out[:A]`` with action probabilities at percept z.
-
-    Parameters
-    ----------
-    weights : (L,) float64
-        Linear: Q x F; with `hidden` > 0 the loci of the multilayer perceptron.
-    hidden : int
-        Number of tanh units, 0 for a linear policy.
-    unit : (max(hidden, 1),) float64
-        Overwritten: hidden activations.
-    out : (A,) float64
-        Overwritten.
-    """
-    features = cues.shape[0]
-    first = 0
-    for h in range(hidden):
-        x = weights[hidden * features + h]
-        for f in range(features):
-            x += weights[h * features + f] * cues[f, z]
-        unit[h] = math.tanh(x)
-    if hidden > 0:
-        first = hidden * (features + 1)
-    for q in range(outputs):
-        x = 0.0
-        if hidden > 0:
-            x = weights[first + outputs * hidden + q]
-            for h in range(hidden):
-                x += weights[first + q * hidden + h] * unit[h]
-        else:
-            for f in range(features):
-                x += weights[q * features + f] * cues[f, z]
-        out[q] = x / temperature
-    if outputs == 1:
-        x = out[0]
-        if greedy:
-            out[0] = 1.0 if x >= 0.0 else 0.0
-        else:
-            out[0] = 1.0 / (1.0 + math.exp(-x)) if x > -700.0 else 0.0
-        out[1] = 1.0 - out[0]
-        return
-    top = out[0]
-    best = 0
-    for q in range(1, outputs):
-        if out[q] > top:
-            top = out[q]
-            best = q
-    total = 0.0
-    for q in range(outputs):
-        out[q] = (1.0 if q == best else 0.0) if greedy else math.exp(out[q] - top)
-        total += out[q]
-    for q in range(outputs):
-        out[q] /= total
-
-
-@inline
-def add_gradient(weights, hidden, cues, z, action, outputs, temperature, unit, prob, gradient):
-    """Add grad log pi(action | z) to `gradient`; `unit` and `prob` are those at z."""
-    features = cues.shape[0]
-    first = hidden * (features + 1)
-    for q in range(outputs):
-        d = ((1.0 if q == action else 0.0) - prob[q]) / temperature
-        if hidden == 0:
-            for f in range(features):
-                gradient[q * features + f] += d * cues[f, z]
-            continue
-        gradient[first + outputs * hidden + q] += d
-        for h in range(hidden):
-            gradient[first + q * hidden + h] += d * unit[h]
-            back = d * weights[first + q * hidden + h] * (1.0 - unit[h] * unit[h])
-            gradient[hidden * features + h] += back
-            for f in range(features):
-                gradient[h * features + f] += back * cues[f, z]
+#: Decisions drawn at once: 16 calls of Philox are one vectorised loop.
+_DRAWN = 64
 
 
 @inline
@@ -109,15 +30,29 @@ def choose(prob, actions, word):
     return actions - 1
 
 
+@inline
+def _draw(key, generation, agent, purpose, decision, words):
+    """Fill ``words[4, 16]`` with the draws of this and the next 63 decisions."""
+    for k in range(_DRAWN // 4):
+        w0, w1, w2, w3 = philox(key, generation, agent, purpose, (decision >> 2) + k)
+        words[0, k] = w0
+        words[1, k] = w1
+        words[2, k] = w2
+        words[3, k] = w3
+
+
 @kernel
 def live_and_learn(
     first,
     last,
     world_tag,
     world,
+    mind_tag,
     mind,
-    hidden,
+    size,
     context_cdf,
+    start_cdf,
+    forced,
     keys,
     generation,
     offset,
@@ -129,40 +64,46 @@ def live_and_learn(
     context_episodes,
     born,
     learned,
+    trail,
 ):
     """Live the lives of the agents first..last-1 (flattened replicate x agent).
 
     Parameters are those of `evosim.kernels.life.live`, except:
 
-    hidden : int
-        tanh units of the policy, 0 if linear.
+    mind : Learner
+    size : int
+        Length of a memory.
+    start_cdf : (C, S) float64
+        Cumulative distribution of the start state in forced episodes.
+    forced : int
+        Episodes at the end of the life that begin by `start_cdf` instead of the world's own
+        start; their payoff does not count.
     context_payoff : (R * N, C) float64
         Overwritten, one row per agent.
     context_episodes : (R * N, C) int64
         Overwritten.
     born, learned : (R, N, V) float64
         Overwritten: learned state at birth and at death; REINFORCE: the policy's weights;
-        Cross: action probabilities per percept, percept by percept.
+        others: action probabilities per percept, percept by percept.
+    trail : Trail
+        What observers want of each life; arrays of no agents switch it off.
     """
     agents = genes.shape[1]
-    actions, outputs = world.actions, world.outputs
+    actions = world.actions
     percepts = world.cues.shape[1]
     following, cdf, payoffs, rewards = world.following, world.cdf, world.payoff, world.reward
-    starts, start_cdf, parameters = world.start, world.start_cdf, world.parameters
-    percept_of, track, once, cues = world.percept, world.track, world.once, world.cues
-    states, outcomes, flags = start_cdf.shape[1], world.outcomes, world.flags
+    starts, parameters = world.start, world.parameters
+    percept_of, track, once = world.percept, world.track, world.once
+    states, outcomes, flags = world.start_cdf.shape[1], world.outcomes, world.flags
     steps, episodes = world.steps, world.episodes
     coded = following.size == 0
-    policy_loci = mind.policy[1] - mind.policy[0]
-    weights = np.empty(policy_loci, np.float64)
-    gradient = np.empty(policy_loci, np.float64)
-    unit = np.zeros(max(hidden, 1), np.float64)
-    prob = np.empty(actions, np.float64)
-    # Probabilities are kept per percept until the next update makes them stale.
+    watched = trail.visits.shape[1] > 0
+    windows = trail.visits.shape[2]
+    memory = np.zeros(size, np.float64)
+    # Probabilities are kept per percept until what was learned makes them stale.
     table = np.empty((percepts, actions), np.float64)
-    units = np.zeros((percepts, max(hidden, 1)), np.float64)
     fresh = np.zeros(percepts, np.int64)
-    log = np.empty((steps, 2), np.int64)
+    words = np.empty((4, _DRAWN // 4), np.uint64)
     taken = np.zeros(flags, np.bool_)
     for flat in range(first, last):
         r = flat // agents
@@ -172,84 +113,59 @@ def live_and_learn(
         if i >= count[r]:
             continue
         key = keys[r]
-        rate = mind.rate
-        if mind.rate_locus >= 0:
-            rate = np.float64(genes[r, i, mind.rate_locus])
-        temperature = mind.temperature
-        if mind.temperature_locus >= 0:
-            temperature = np.float64(genes[r, i, mind.temperature_locus])
-        for w in range(policy_loci):
-            weights[w] = np.float64(genes[r, i, mind.policy[0] + w])
         payoff[r, i] = 0.0
         acts[r, i, :] = 0
         taken[:] = False
+        if watched:
+            trail.visits[r, i] = 0
+            trail.payoff[r, i] = 0.0
+            trail.rewarded[r, i] = 0
+            trail.moved[r, i] = 0.0
+            trail.finished[r, i] = 0.0
+        awaken(mind_tag, mind, world, genes[r, i], memory)
+        report(mind_tag, mind, world, memory, born[r, i])
         version = 1
         fresh[:] = 0
-        if mind.rule == CROSS:
-            for z in range(percepts):
-                softmax64(weights, hidden, cues, z, outputs, temperature, mind.greedy, unit, prob)
-                for a in range(actions):
-                    table[z, a] = prob[a]
-                    born[r, i, z * actions + a] = prob[a]
-                fresh[z] = version
-        else:
-            for w in range(policy_loci):
-                born[r, i, w] = weights[w]
-        returns = 0.0
-        squares = 0.0
         decision = 0
-        words = (np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0))
-        for episode in range(episodes):
+        for episode in range(episodes + forced):
+            is_forced = episode >= episodes
+            window = min(episode * windows // episodes, windows - 1)
             context = 0
             if context_cdf.size > 1:
-                v = uniform(key, generation, i, CONTEXT + offset, episode)
+                turn = 0 if world.one_context else episode
+                v = uniform(key, generation, i, CONTEXT + offset, turn)
                 while context < context_cdf.size - 1 and v >= context_cdf[context]:
                     context += 1
             start = np.int64(starts[context])
-            if start < 0:
+            if start < 0 or is_forced:
                 v = uniform(key, generation, i, START + offset, episode)
                 start = 0
-                while start < states - 1 and v >= start_cdf[context, start]:
-                    start += 1
+                if is_forced:
+                    while start < states - 1 and v >= start_cdf[context, start]:
+                        start += 1
+                else:
+                    while start < states - 1 and v >= world.start_cdf[context, start]:
+                        start += 1
             cs = context * states + start
-            lived = 0
             earned = 0.0
-            total = 0.0
             for _ in range(steps):
-                quarter = decision & 3
-                if quarter == 0:
-                    words = philox(key, generation, i, ACTION + offset, decision >> 2)
-                z = percept_of[cs]
+                if decision & (_DRAWN - 1) == 0:
+                    _draw(key, generation, i, ACTION + offset, decision, words)
+                z = np.int64(percept_of[cs])
                 if fresh[z] != version:
-                    softmax64(
-                        weights,
-                        hidden,
-                        cues,
-                        z,
-                        outputs,
-                        temperature,
-                        mind.greedy,
-                        unit,
-                        prob,
-                    )
-                    table[z, :] = prob
-                    units[z, :] = unit
+                    prefer(mind_tag, mind, world, memory, z, table[z])
                     fresh[z] = version
-                word = words[0]
-                if quarter == 1:
-                    word = words[1]
-                elif quarter == 2:
-                    word = words[2]
-                elif quarter == 3:
-                    word = words[3]
+                word = words[decision & 3, (decision >> 2) & (_DRAWN // 4 - 1)]
                 action = choose(table[z], actions, word)
-                if acts.shape[2] > 0 and track[cs] >= 0:
+                if acts.shape[2] > 0 and track[cs] >= 0 and not is_forced:
                     acts[r, i, track[cs] * actions + action] += 1
+                entry = (cs * actions + action) * outcomes
+                # A draw belongs to its decision, so that one not needed need not be made.
                 v = 0.0
-                if outcomes > 1 or coded:
+                if coded or (outcomes > 1 and cdf[entry] < 1.0):
                     v = uniform(key, generation, i, OUTCOME + offset, decision)
-                entry = 0
                 if coded:
+                    entry = 0
                     state, gain, reward, ends = coded_step(
                         world_tag, parameters[context], cs - context * states, action, v
                     )
@@ -259,7 +175,6 @@ def live_and_learn(
                     if ends:
                         entered = -1 - entered
                 else:
-                    entry = (cs * actions + action) * outcomes
                     for _ in range(outcomes - 1):
                         if v < cdf[entry]:
                             break
@@ -273,61 +188,68 @@ def live_and_learn(
                         reward = world.step_reward
                     taken[once[entry]] = True
                 earned += gain
-                total += reward
                 decision += 1
-                log[lived, 0] = z
-                log[lived, 1] = action
-                lived += 1
-                if mind.rule == CROSS:
-                    # In this order the probabilities sum to 1 up to rounding at every step. A rate
-                    # that mutated out of [0, 1] must not take them out of it as well.
-                    move = min(max(rate * reward, 0.0), 1.0)
-                    for a in range(actions):
-                        if a == action:
-                            table[z, a] += move * (1.0 - table[z, a])
-                        else:
-                            table[z, a] -= move * table[z, a]
+                ahead = np.int64(-1)
+                outcome = np.int64(percepts)
+                if entered >= 0:
+                    ahead = np.int64(percept_of[entered])
+                    outcome = ahead
+                else:
+                    outcome = percepts + (-1 - entered) % states
+                moved, everywhere = observe(
+                    mind_tag,
+                    mind,
+                    world,
+                    memory,
+                    z,
+                    np.int64(action),
+                    reward,
+                    ahead,
+                    outcome,
+                    table[z],
+                )
+                if moved != 0.0:
+                    fresh[z] = 0
+                    if everywhere:
+                        version += 1
+                if watched and not is_forced:
+                    trail.visits[r, i, window, cs * actions + action] += 1
+                    trail.payoff[r, i, window] += gain
+                    trail.rewarded[r, i, window] += reward != 0.0
+                    trail.moved[r, i, window, z] += moved
                 if entered < 0:
                     break
                 cs = entered
+            moved = finish(mind_tag, mind, world, memory)
+            if moved != 0.0:
+                version += 1
+            if is_forced:
+                if watched:
+                    report(mind_tag, mind, world, memory, trail.policy[r, i, episode - episodes])
+                continue
+            if watched:
+                trail.finished[r, i, window] += moved
             payoff[r, i] += earned
             context_payoff[flat, context] += earned
             context_episodes[flat, context] += 1
-            if mind.rule != REINFORCE:
-                continue
-            advantage = total
-            if mind.advantage > 0 and episode > 0:
-                advantage = total - returns / episode
-            returns += total
-            squares += total * total
-            if mind.advantage == 2:
-                size = math.sqrt(squares / (episode + 1))
-                advantage = advantage / size if size > 0.0 else 0.0
-            step_size = rate * advantage
-            if step_size == 0.0:
-                continue
-            gradient[:] = 0.0
-            for t in range(lived):
-                z = log[t, 0]
-                add_gradient(
-                    weights,
-                    hidden,
-                    cues,
-                    z,
-                    log[t, 1],
-                    outputs,
-                    temperature,
-                    units[z],
-                    table[z],
-                    gradient,
-                )
-            for w in range(policy_loci):
-                weights[w] += step_size * gradient[w]
-            version += 1
-        if mind.rule == CROSS:
-            for z in range(percepts):
-                for a in range(actions):
-                    learned[r, i, z * actions + a] = table[z, a]
-        else:
-            for w in range(policy_loci):
-                learned[r, i, w] = weights[w]
+            if episode == episodes - 1:
+                report(mind_tag, mind, world, memory, learned[r, i])
+
+
+@kernel
+def report_at_birth(first, last, mind_tag, mind, world, size, genes, out):
+    """Write the state that agents first..last-1 (flattened replicate x agent) are born with.
+
+    Parameters
+    ----------
+    genes : (R, N, L) float32
+    out : (R, N, V) float64
+        Overwritten; as `born` of `live_and_learn`.
+    """
+    agents = genes.shape[1]
+    memory = np.zeros(size, np.float64)
+    for flat in range(first, last):
+        r = flat // agents
+        i = flat - r * agents
+        awaken(mind_tag, mind, world, genes[r, i], memory)
+        report(mind_tag, mind, world, memory, out[r, i])

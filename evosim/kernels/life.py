@@ -63,6 +63,8 @@ class WorldTables(NamedTuple):
     step_payoff, step_reward : float
     parameters : (C, M) float64
         User worlds: numeric parameters per context.
+    one_context : bool
+        The context is drawn once for the whole life.
     """
 
     following: np.ndarray
@@ -84,6 +86,11 @@ class WorldTables(NamedTuple):
     step_payoff: float
     step_reward: float
     parameters: np.ndarray
+    one_context: bool = False
+
+
+#: What a mind reports of what it learned.
+NONE, WEIGHTS, TABLE = 0, 1, 2
 
 
 class MindTables(NamedTuple):
@@ -95,25 +102,21 @@ class MindTables(NamedTuple):
         User minds: numeric parameters.
     policy : (2,) int64
         First locus of the policy gene and one past its last.
-    temperature, rate : float
-        Used where the locus index beside them is -1.
-    temperature_locus, rate_locus : int
+    temperature : float
+        Used where the locus index beside it is -1.
+    temperature_locus : int
     greedy : bool
     rule : int
-        0 none, 1 reinforce, 2 Cross.
-    advantage : int
-        0 return, 1 centred, 2 normalised.
+        NONE, or how what was learned is reported: WEIGHTS of the policy, or a TABLE of action
+        probabilities per percept.
     """
 
     parameters: np.ndarray
     policy: np.ndarray
     temperature: float
     temperature_locus: int
-    rate: float
-    rate_locus: int
     greedy: bool
     rule: int
-    advantage: int
 
 
 def coded_step(tag, parameters, state, action, u):
@@ -285,7 +288,8 @@ def live(
                 until[lane] = decision + steps - 1
                 place = 0
                 if context_cdf.size > 1:
-                    v = uniform(key, generation, base + lane, CONTEXT + offset, episode[lane])
+                    turn = 0 if world.one_context else episode[lane]
+                    v = uniform(key, generation, base + lane, CONTEXT + offset, turn)
                     while place < context_cdf.size - 1 and v >= context_cdf[place]:
                         place += 1
                 context[lane] = place

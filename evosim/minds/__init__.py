@@ -1,1 +1,1 @@
-"""Decision and learning machinery: where minds beyond the reflex will stand."""
+"""From what a scenario says of a mind to the numbers and arrays that kernels read."""

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from evosim.assays import learned_probabilities, probabilities
 from evosim.engine import Engine, Lives
 from evosim.errors import UserError
-from evosim.kernels.learn import CROSS
+from evosim.kernels.life import TABLE
 from evosim.layout import Slot
 from evosim.predict.founders import expressed, founder_mean, policy_slot
 from evosim.predict.objective import softmax
@@ -220,14 +220,14 @@ def _temperature(engine: Engine) -> F64:
 def _learned(engine: Engine, lives: Lives, known: I64, asked: I64, reach: Extrapolation) -> F64:
     """Return (R, J, Q) what this generation's learning adds to the logits asked for.
 
-    Weights over cues carry over as genes do. Cross learning stores a table by percept: what it
+    Weights over cues carry over as genes do. Learners of tables keep one by percept: what they
     learned counts at that percept and nowhere else.
     """
     resolved = engine.resolved
     world, mind = resolved.world, resolved.mind
     assert world is not None
     assert mind is not None
-    if resolved.mind_tag.numba_type.kind == "linear" and mind.rule != CROSS:
+    if resolved.is_linear and mind.rule != TABLE:
         policy = policy_slot(resolved)
         weights = _linear_logits(world, known, engine.ledger.learned_now, policy)
         return np.asarray(np.matmul(reach.share, weights))
@@ -243,7 +243,7 @@ def _learned(engine: Engine, lives: Lives, known: I64, asked: I64, reach: Extrap
         if count:
             change[r] = (dead - born).mean(axis=0).T
     change = _one_of_two(change)
-    if mind.rule == CROSS:
+    if mind.rule == TABLE:
         same = (asked[:, None] == known[None, :]).astype(np.float64)
         return np.asarray(np.matmul(same, change))
     return np.asarray(np.matmul(reach.share, change))

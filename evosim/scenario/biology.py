@@ -1,4 +1,4 @@
-"""What a scenario file may say of population, genome, mind, selection and reproduction."""
+"""What a scenario file may say of population, genome, selection and reproduction."""
 
 from __future__ import annotations
 
@@ -105,45 +105,6 @@ class Gene(Table):
         if self.bounds is not None and not self.bounds[0] < self.bounds[1]:
             raise ValueError("bounds = [low, high] needs low < high")
         return self
-
-
-class ReflexMind(Table):
-    """Acts on what it perceives now: a policy over cues, with or without learning."""
-
-    kind: Literal["reflex"] = "reflex"
-    policy: Literal["linear", "mlp"] = "linear"
-    hidden: Annotated[int, Field(ge=1, le=8)] = Field(default=4, description="mlp: tanh units")
-    choice: Literal["softmax", "greedy"] = "softmax"
-    temperature: Positive = Field(
-        default=1.0, description="softmax temperature (a gene of that name overrides it)"
-    )
-    learning: Literal["none", "reinforce", "cross"] = "none"
-    learning_rate: NonNegative = Field(
-        default=0.0, description="step of the update rule (a gene of that name overrides it)"
-    )
-    advantage: Literal["return", "centred", "normalised"] = Field(
-        default="return",
-        description="reinforce: the return itself, minus its running mean, or that over the root "
-        "mean square of returns",
-    )
-
-
-class UserMind(Table):
-    """A mind registered in Python under its `kind`, with its own numeric parameters."""
-
-    kind: Name
-    parameters: dict[Name, float] = Field(default_factory=dict)
-
-
-def _mind_kind(value: Any) -> str:
-    kind = value.get("kind", "reflex") if isinstance(value, dict) else getattr(value, "kind", None)
-    return kind if kind == "reflex" else "user"
-
-
-Mind = Annotated[
-    Annotated[ReflexMind, Tag("reflex")] | Annotated[UserMind, Tag("user")],
-    Discriminator(_mind_kind),
-]
 
 
 class Fitness(Table):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from evosim.errors import UserError, did_you_mean
-from evosim.scenario.biology import Gene, ReflexMind
+from evosim.scenario.biology import Gene
+from evosim.scenario.minds import PlannerMind, ReflexMind, UserMind
 from evosim.scenario.keys import join_key
 from evosim.scenario.kinds import user_parts
 from evosim.scenario.model import ScenarioModel
@@ -13,8 +14,6 @@ from evosim.scenario.world import LandscapeWorld
 
 #: Genes without any effect, for drift: names that begin with one of these.
 NEUTRAL = ("neutral", "marker")
-#: Genes that the built-in mind reads.
-MIND_GENES = ("policy", "learning_rate", "temperature")
 
 
 def check_biology(model: ScenarioModel, extra_genes: Iterable[str] = ()) -> None:
@@ -59,7 +58,9 @@ def locus_count(name: str, model: ScenarioModel) -> int | None:
     if isinstance(world, LandscapeWorld) and name == world.gene:
         lists = [v for v in (world.weights, world.optimum, world.width) if isinstance(v, list)]
         return max([1, *map(len, lists), *(peak.essential for peak in world.peaks)])
-    is_built_in = isinstance(model.mind, ReflexMind) and name != "policy"
+    if isinstance(model.mind, PlannerMind) and name == "utility":
+        return max(1, len(model.mind.features))
+    is_built_in = not isinstance(model.mind, UserMind) and name != "policy"
     return 1 if is_built_in or name.startswith(NEUTRAL) else None
 
 
@@ -87,7 +88,9 @@ def _check_read_genes(model: ScenarioModel, extra: tuple[str, ...]) -> None:
     if user_parts(model):
         return
     is_landscape = isinstance(model.world, LandscapeWorld)
-    known = [model.world.gene] if isinstance(model.world, LandscapeWorld) else list(MIND_GENES)
+    known = list(getattr(model.mind, "genes", ()))
+    if isinstance(model.world, LandscapeWorld):
+        known = [model.world.gene]
     known += [*extra, *NEUTRAL]
     for name in model.genome:
         if name not in known and not name.startswith(NEUTRAL):
@@ -194,6 +197,7 @@ def _check_peaks(world: LandscapeWorld, gene: Gene, loci: int) -> None:
 def _check_learning(model: ScenarioModel) -> None:
     mind = model.mind
     if not isinstance(mind, ReflexMind):
+        _check_lives(model)
         return
     if isinstance(model.world, LandscapeWorld) and mind.learning != "none":
         raise UserError(
@@ -212,6 +216,29 @@ def _check_learning(model: ScenarioModel) -> None:
             f"'{mind.learning}' learns nothing without a learning rate",
             key="mind.learning",
             allowed="mind.learning_rate above 0, or a gene learning_rate",
+        )
+
+
+def _check_lives(model: ScenarioModel) -> None:
+    """Refuse minds that need a life to decide in, where there is none."""
+    mind = model.mind
+    if isinstance(model.world, LandscapeWorld):
+        raise UserError(
+            "nothing is decided in a landscape",
+            key="mind.kind",
+            allowed="no [mind]",
+        )
+    if isinstance(mind, PlannerMind) and not mind.features and "utility" in model.genome:
+        raise UserError(
+            "a gene 'utility' weighs features, and there are none",
+            key="genome.utility",
+            allowed="with mind.features = { NAME = { STATE = 1 } }",
+        )
+    if isinstance(mind, PlannerMind) and mind.features and "utility" not in model.genome:
+        raise UserError(
+            "features are weighed by a gene 'utility', and there is none",
+            key="mind.features",
+            allowed="a table [genome.utility]",
         )
 
 

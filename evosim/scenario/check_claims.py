@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from evosim.scenario.arms import ArmCell
-from evosim.scenario.biology import ReflexMind
+from evosim.scenario.minds import ModelFreeMind, PlannerMind, ReflexMind
 from evosim.scenario.check_biology import locus_count
 from evosim.scenario.kinds import user_parts
 from evosim.scenario.model import ScenarioModel
@@ -49,8 +49,10 @@ def locus_labels(gene: str, model: ScenarioModel) -> Iterator[str]:
     here. Where only the run can tell (worlds and minds of users), those that claims name.
     """
     count = locus_count(gene, model)
-    if gene == "policy" and isinstance(model.mind, ReflexMind):
+    if gene == "policy" and isinstance(model.mind, ReflexMind | ModelFreeMind):
         yield from _policy_labels(model)
+    elif gene == "utility" and isinstance(model.mind, PlannerMind):
+        yield from (f"utility[{name}]" for name in model.mind.features)
     elif count is None:
         yield from (gene, *_mentioned(gene, model))
     elif count == 1:

@@ -7,7 +7,8 @@ from typing import Annotated
 from pydantic import Field
 
 from evosim.scenario.base import OPTIONAL_NAME_PATTERN, Name, Table
-from evosim.scenario.biology import Gene, Mind, Population, ReflexMind, Reproduction, Selection
+from evosim.scenario.biology import Gene, Population, Reproduction, Selection
+from evosim.scenario.minds import Mind, ReflexMind
 from evosim.scenario.study_parts import (
     Arm,
     Assay,

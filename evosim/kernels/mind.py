@@ -1,0 +1,322 @@
+"""What a mind that changes during life must do: the contract of the learning life loop.
+
+A mind is five functions over one flat array, the agent's `memory` (float64). The loop knows
+nothing else of it; the functions are picked by the mind's tag at compile time and inlined, so
+that a learner costs what a loop written for it alone would cost:
+
+``awaken(tag, mind, world, genes, memory)``
+    Birth: fill the memory from the expressed genes.
+``prefer(tag, mind, world, memory, z, prob)``
+    Fill ``prob[:A]`` with the probabilities of the actions at percept z.
+``observe(tag, mind, world, memory, z, action, reward, following, outcome, prob) -> (moved, all)``
+    A step was made: what changed, as a size (0.0 if nothing), and whether probabilities at
+    other percepts than z may have changed.
+``finish(tag, mind, world, memory) -> moved``
+    The episode is over.
+``report(tag, mind, world, memory, out)``
+    Write the learned state that tables and assays read.
+
+`following` is the next percept, or -1 where the episode ends. `outcome` names the place that was
+entered: the percept, or P + state where the episode ends. The first HEAD entries of every memory
+hold the agent's own numbers: the scenario's, or the expressed gene of that name.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numba
+import numpy as np
+from numba.extending import overload
+
+from evosim.kernels.accelerate import inline
+from evosim.kernels.tags import KernelType, functions_of
+
+#: Names of the numbers in the head of a memory, in their order.
+NUMBERS = (
+    "learning_rate",
+    "temperature",
+    "discount",
+    "trace",
+    "optimism",
+    "epsilon",
+    "depth",
+    "trust",
+    "leaf_value",
+    "untried",
+    "alarm",
+    "actor_rate",
+    "value_rate",
+)
+(
+    RATE,
+    TEMPERATURE,
+    DISCOUNT,
+    TRACE,
+    OPTIMISM,
+    EPSILON,
+    DEPTH,
+    TRUST,
+    LEAF,
+    UNTRIED,
+    ALARM,
+    ACTOR_RATE,
+    VALUE_RATE,
+) = range(len(NUMBERS))
+#: Entries of every memory before the mind's own.
+HEAD = 16
+#: Genes for depth are cut off here.
+MAX_DEPTH = 8
+
+SOFTMAX, GREEDY, EPSILON_GREEDY = 0, 1, 2
+
+
+class Learner(NamedTuple):
+    """A learning mind as numbers; which entries mean something depends on its kind.
+
+    Axes: P percepts, A actions, B branches (distinct outcomes of an action at a percept),
+    O = P + S outcomes, F cues.
+
+    Attributes
+    ----------
+    parameters : (M,) float64
+        User minds: numeric parameters.
+    numbers, loci : (len(NUMBERS),) float64, int64
+        The scenario's numbers, and the locus that overrides each (-1 for none).
+    policy, utility : (2,) int64
+        First locus of the gene and one past its last; equal where there is no such gene.
+    hidden : int
+        tanh units of a policy over cues; 0 if linear.
+    choice : int
+        SOFTMAX, GREEDY or EPSILON_GREEDY.
+    rule, advantage : int
+        Which update; see the kernels of the kind.
+    episodic : bool
+        Credit is given at the end of an episode instead of by bootstrapping.
+    averaging : bool
+        Estimates are means of all observations instead of moving by the learning rate.
+    learns_model, learns_leaf : bool
+        Planners: the model is learned, not given; so are the values of leaves.
+    branch : (P, A, B) int32
+        Planners: outcome of each branch, -1 for none (given model; else only its room counts).
+    chance, gain : (P, A, B) float64
+        Planners: probability and mean standing reward of each branch of the given model.
+    feature : (O, F) float64
+        Planners: cues of every outcome, which the gene `utility` weighs.
+    topic : (O,) int32
+        Which topic an outcome shows, -1 for none.
+    topics : int
+    told : (topics,) uint8
+        Topics that the agent is told to avoid.
+    """
+
+    parameters: np.ndarray
+    numbers: np.ndarray
+    loci: np.ndarray
+    policy: np.ndarray
+    utility: np.ndarray
+    hidden: int
+    choice: int
+    rule: int
+    advantage: int
+    episodic: bool
+    averaging: bool
+    learns_model: bool
+    learns_leaf: bool
+    branch: np.ndarray
+    chance: np.ndarray
+    gain: np.ndarray
+    feature: np.ndarray
+    topic: np.ndarray
+    topics: int
+    told: np.ndarray
+
+
+class Trail(NamedTuple):
+    """What observers want of each life, window of episodes by window; of no agents: nothing.
+
+    Attributes
+    ----------
+    visits : (R, n, W, C * S * A) uint32
+        How often each action was done in each state.
+    payoff : (R, n, W) float64
+    rewarded : (R, n, W) uint32
+        Steps that brought any reward.
+    moved : (R, n, W, P) float64
+        Size of what was learned from steps, by the percept they began at.
+    finished : (R, n, W) float64
+        Size of what was learned at the end of episodes.
+    policy : (R, n, D, V) float64
+        Learned state after each forced episode.
+    """
+
+    visits: np.ndarray
+    payoff: np.ndarray
+    rewarded: np.ndarray
+    moved: np.ndarray
+    finished: np.ndarray
+    policy: np.ndarray
+
+
+#: (kind of mind, name of the contract's function) -> implementation.
+IMPLEMENTATIONS: dict[tuple[str, str], object] = {}
+_OPTIONS = {"error_model": "numpy", "forceinline": True}
+
+
+def implements(kind, function=None):
+    """Register `function` as what its name says, for minds of this kind."""
+
+    def register(f):
+        IMPLEMENTATIONS[kind, f.__name__.split("_")[-1]] = f
+        return f
+
+    return register if function is None else register(function)
+
+
+def awaken(tag, mind, world, genes, memory):
+    """Birth; see the module."""
+    raise TypeError("only inside kernels")
+
+
+def prefer(tag, mind, world, memory, z, prob):
+    """Probabilities of actions; see the module."""
+    raise TypeError("only inside kernels")
+
+
+def observe(tag, mind, world, memory, z, action, reward, following, outcome, prob):
+    """Learn from a step; see the module."""
+    raise TypeError("only inside kernels")
+
+
+def finish(tag, mind, world, memory):
+    """Learn from the end of an episode; see the module."""
+    raise TypeError("only inside kernels")
+
+
+def report(tag, mind, world, memory, out):
+    """Write the learned state; see the module."""
+    raise TypeError("only inside kernels")
+
+
+@overload(awaken, jit_options=_OPTIONS)
+def _awaken(tag, mind, world, genes, memory):
+    if not isinstance(tag, KernelType):
+        return None
+    if (tag.kind, "awaken") in IMPLEMENTATIONS:
+        return IMPLEMENTATIONS[tag.kind, "awaken"]
+    function = numba.njit(error_model="numpy")(functions_of(tag)["birth"])
+
+    def user(tag, mind, world, genes, memory):
+        set_numbers(mind, genes, memory)
+        own = genes[mind.policy[0] : mind.policy[1]]
+        function(mind.parameters, own, world.cues, memory[HEAD:])
+
+    return user
+
+
+@overload(prefer, jit_options=_OPTIONS)
+def _prefer(tag, mind, world, memory, z, prob):
+    if not isinstance(tag, KernelType):
+        return None
+    if (tag.kind, "prefer") in IMPLEMENTATIONS:
+        return IMPLEMENTATIONS[tag.kind, "prefer"]
+    function = numba.njit(error_model="numpy")(functions_of(tag)["prefer"])
+
+    def user(tag, mind, world, memory, z, prob):
+        function(mind.parameters, memory[HEAD:], z, world.cues, prob)
+
+    return user
+
+
+@overload(observe, jit_options=_OPTIONS)
+def _observe(tag, mind, world, memory, z, action, reward, following, outcome, prob):
+    if not isinstance(tag, KernelType):
+        return None
+    if (tag.kind, "observe") in IMPLEMENTATIONS:
+        return IMPLEMENTATIONS[tag.kind, "observe"]
+    function = numba.njit(error_model="numpy")(functions_of(tag)["observe"])
+
+    def user(tag, mind, world, memory, z, action, reward, following, outcome, prob):
+        own = memory[HEAD:]
+        moved = function(mind.parameters, own, z, action, reward, following, world.cues)
+        return np.float64(moved), True
+
+    return user
+
+
+@overload(finish, jit_options=_OPTIONS)
+def _finish(tag, mind, world, memory):
+    if not isinstance(tag, KernelType):
+        return None
+    if (tag.kind, "finish") in IMPLEMENTATIONS:
+        return IMPLEMENTATIONS[tag.kind, "finish"]
+
+    def nothing(tag, mind, world, memory):
+        return 0.0
+
+    return nothing
+
+
+@overload(report, jit_options=_OPTIONS)
+def _report(tag, mind, world, memory, out):
+    if not isinstance(tag, KernelType):
+        return None
+    if (tag.kind, "report") in IMPLEMENTATIONS:
+        return IMPLEMENTATIONS[tag.kind, "report"]
+
+    def table(tag, mind, world, memory, out):
+        actions = world.actions
+        for z in range(world.cues.shape[1]):
+            prefer(tag, mind, world, memory, z, out[z * actions : (z + 1) * actions])
+
+    return table
+
+
+@inline
+def set_numbers(mind, genes, memory):
+    """Fill the head of a memory: the scenario's numbers, or the expressed genes."""
+    for k in range(mind.numbers.size):
+        memory[k] = mind.numbers[k]
+        if mind.loci[k] >= 0:
+            memory[k] = np.float64(genes[mind.loci[k]])
+
+
+@inline
+def set_shares(memory):
+    """Keep rates, discount, trace, epsilon and trust within [0, 1], whatever mutation brought."""
+    for k in (RATE, DISCOUNT, TRACE, EPSILON, TRUST, ACTOR_RATE, VALUE_RATE):
+        memory[k] = min(max(memory[k], 0.0), 1.0)
+
+
+@inline
+def choose_by_value(choice, memory, value, prob):
+    """Turn the values of the actions into probabilities.
+
+    Parameters
+    ----------
+    choice : int
+        SOFTMAX (of value over temperature), GREEDY, or EPSILON_GREEDY (a uniform draw with
+        probability epsilon); the best of equals are chosen alike.
+    value, prob : (A,) float64
+        `prob` is overwritten; minus infinity marks an action that is out of the question.
+    """
+    actions = value.size
+    top = value[0]
+    for a in range(1, actions):
+        top = max(top, value[a])
+    total = 0.0
+    if choice == SOFTMAX:
+        scale = 1.0 / memory[TEMPERATURE]
+        for a in range(actions):
+            prob[a] = 1.0 if value[a] == top else math.exp((value[a] - top) * scale)
+            total += prob[a]
+        for a in range(actions):
+            prob[a] /= total
+        return
+    for a in range(actions):
+        prob[a] = 1.0 if value[a] == top else 0.0
+        total += prob[a]
+    share = memory[EPSILON] if choice == EPSILON_GREEDY else 0.0
+    for a in range(actions):
+        prob[a] = (1.0 - share) * prob[a] / total + share / actions

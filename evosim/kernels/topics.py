@@ -1,0 +1,264 @@
+"""Minds that think in topics: features that many places share.
+
+Abstract planner: an action is an option valued once for all places that show the same topic, by
+what followed until the episode's end; places without a topic have values of their own.
+
+Reflective planner: looks ahead like `evosim.kernels.plan`, and keeps a memory of topics to avoid,
+from an accident of its own (a reward below the expected one by more than `alarm`) or from a told
+fact, heeded with probability `trust` at each choice. Under an avoid label nothing is stored. It
+forbids itself the transitions that lead to such a topic, and whenever it meets a place where
+something is forbidden, also the one by which it came, as many hops up as it looks ahead.
+
+Memory of the abstract planner after the head: [logged], K x A values and counts for K = topics +
+percepts keys, and a log of (key, action, reward). Memory of the reflective planner after the
+planner's: topics to avoid (1 own accident, 2 told), P x A forbidden transitions, P hops, P x A
+plan that heeds no label, A of scratch.
+"""
+
+from __future__ import annotations
+
+from evosim.kernels.accelerate import inline
+from evosim.kernels.mind import (
+    ALARM,
+    DISCOUNT,
+    HEAD,
+    OPTIMISM,
+    RATE,
+    TRUST,
+    choose_by_value,
+    implements,
+    set_numbers,
+    set_shares,
+)
+from evosim.kernels.plan import (
+    ACCIDENTS,
+    STALE,
+    depth_of,
+    known_gain,
+    learn_step,
+    make_plan,
+    places,
+    plan_size,
+    wake_planner,
+)
+
+_LOGGED = HEAD
+_VALUES = HEAD + 1
+_OWN, _TOLD = 1.0, 2.0
+
+
+def abstract_size(percepts, actions, topics, steps):
+    """Return the length of an abstract planner's memory."""
+    return _VALUES + 2 * (topics + percepts) * actions + 3 * steps
+
+
+@inline
+def _key(mind, z):
+    """Return the first entry's key: the topic shown, or the percept itself."""
+    return mind.topic[z] if mind.topic[z] >= 0 else mind.topics + z
+
+
+@inline
+def _keys(mind, world):
+    return mind.topics + world.cues.shape[1]
+
+
+@implements("abstract")
+def abstract_awaken(tag, mind, world, genes, memory):
+    """Every option starts at optimism."""
+    set_numbers(mind, genes, memory)
+    set_shares(memory)
+    memory[HEAD:] = 0.0
+    for k in range(_keys(mind, world) * world.actions):
+        memory[_VALUES + k] = memory[OPTIMISM]
+
+
+@implements("abstract")
+def abstract_prefer(tag, mind, world, memory, z, prob):
+    """Choose by the values of what z shows."""
+    first = _VALUES + _key(mind, z) * world.actions
+    choose_by_value(mind.choice, memory, memory[first : first + world.actions], prob)
+
+
+@implements("abstract")
+def abstract_observe(tag, mind, world, memory, z, action, reward, following, outcome, prob):
+    """Log the step for the end of the episode."""
+    at = _VALUES + 2 * _keys(mind, world) * world.actions + 3 * int(memory[_LOGGED])
+    memory[at] = _key(mind, z)
+    memory[at + 1] = action
+    memory[at + 2] = reward
+    memory[_LOGGED] += 1.0
+    return 0.0, False
+
+
+@implements("abstract")
+def abstract_finish(tag, mind, world, memory):
+    """Credit every option with what followed its first use in the episode."""
+    entries = _keys(mind, world) * world.actions
+    log = _VALUES + 2 * entries
+    lived = int(memory[_LOGGED])
+    memory[_LOGGED] = 0.0
+    total = 0.0
+    for t in range(lived - 1, -1, -1):
+        total = memory[log + 3 * t + 2] + memory[DISCOUNT] * total
+        memory[log + 3 * t + 2] = total
+    moved = 0.0
+    for t in range(lived):
+        entry = int(memory[log + 3 * t]) * world.actions + int(memory[log + 3 * t + 1])
+        used = False
+        for past in range(t):
+            same = int(memory[log + 3 * past]) * world.actions + int(memory[log + 3 * past + 1])
+            used = used or same == entry
+        if used:
+            continue
+        memory[_VALUES + entries + entry] += 1.0
+        rate = 1.0 / memory[_VALUES + entries + entry] if mind.averaging else memory[RATE]
+        step = rate * (memory[log + 3 * t + 2] - memory[_VALUES + entry])
+        memory[_VALUES + entry] += step
+        moved += abs(step)
+    return moved
+
+
+def reflective_size(percepts, actions, branches, outcomes, features, learns_model, topics):
+    """Return the length of a reflective planner's memory."""
+    planner = plan_size(percepts, actions, branches, outcomes, features, learns_model)
+    return planner + topics + 2 * percepts * actions + percepts + actions
+
+
+@inline
+def _labels(mind, world):
+    """Return where avoided topics, forbidden transitions, hops and the free plan stand."""
+    avoided = places(mind, world)[6]
+    forbidden = avoided + mind.topics
+    hops = forbidden + mind.branch.shape[0] * world.actions
+    return avoided, forbidden, hops, hops + mind.branch.shape[0]
+
+
+@inline
+def _likely(mind, world, memory, z, action):
+    """Return the likeliest outcome of an action as far as the agent knows, -1 for none."""
+    percepts, actions, branches = mind.branch.shape
+    model = places(mind, world)[5]
+    counts = model + percepts * actions * branches
+    first = (z * actions + action) * branches
+    best, outcome = 0.0, -1
+    for b in range(branches):
+        weight = memory[counts + first + b] if mind.learns_model else mind.chance[z, action, b]
+        if weight > best:
+            best = weight
+            outcome = (
+                int(memory[model + first + b])
+                if mind.learns_model
+                else int(mind.branch[z, action, b])
+            )
+    return outcome
+
+
+@inline
+def _avoid(mind, world, memory, topic, why):
+    """Label a topic, and forbid the transitions known to lead to it."""
+    avoided, forbidden, hops, _ = _labels(mind, world)
+    memory[avoided + topic] = why
+    memory[STALE] = 1.0
+    for z in range(mind.branch.shape[0]):
+        for a in range(world.actions):
+            outcome = _likely(mind, world, memory, z, a)
+            if outcome >= 0 and mind.topic[outcome] == topic:
+                memory[forbidden + z * world.actions + a] = 1.0
+                if memory[hops + z] == 0.0:
+                    memory[hops + z] = 1.0
+
+
+@inline
+def _is_avoided(mind, memory, avoided, outcome):
+    return mind.topic[outcome] >= 0 and memory[avoided + mind.topic[outcome]] != 0.0
+
+
+@inline
+def _blacklist(mind, world, memory, z, action, following):
+    """Forbid the transition just made where it led to a place with something forbidden."""
+    avoided, forbidden, hops, _ = _labels(mind, world)
+    if following < 0 or _is_avoided(mind, memory, avoided, z):
+        return 0.0
+    entered_avoided = _is_avoided(mind, memory, avoided, following)
+    reach = 0.0 if entered_avoided else memory[hops + following]
+    if not entered_avoided and (reach == 0.0 or reach >= depth_of(memory)):
+        return 0.0
+    if entered_avoided and _likely(mind, world, memory, z, action) != following:
+        return 0.0  # a slip: the action itself leads elsewhere
+    at = forbidden + z * world.actions + action
+    if memory[at] != 0.0:
+        return 0.0
+    memory[at] = 1.0
+    if memory[hops + z] == 0.0:
+        memory[hops + z] = reach + 1.0
+    memory[STALE] = 1.0
+    return 1.0
+
+
+@implements("reflective")
+def reflective_awaken(tag, mind, world, genes, memory):
+    """Nothing met; topics that the agent is told of are labelled."""
+    wake_planner(mind, world, genes, memory)
+    for topic in range(mind.topics):
+        if mind.told[topic]:
+            _avoid(mind, world, memory, topic, _TOLD)
+
+
+@implements("reflective")
+def reflective_prefer(tag, mind, world, memory, z, prob):
+    """Choose by the plan that heeds the labels, as far as they are trusted."""
+    avoided, forbidden, _, free = _labels(mind, world)
+    planned = places(mind, world)[3]
+    own, told = False, False
+    for topic in range(mind.topics):
+        own = own or memory[avoided + topic] == _OWN
+        told = told or memory[avoided + topic] == _TOLD
+    heed = 1.0 if own else (memory[TRUST] if told else 0.0)
+    if memory[STALE] != 0.0:
+        make_plan(mind, world, memory, planned, forbidden)
+        make_plan(mind, world, memory, free, -1)
+        memory[STALE] = 0.0
+    actions = world.actions
+    first = planned if heed > 0.0 else free
+    first += z * actions
+    choose_by_value(mind.choice, memory, memory[first : first + actions], prob)
+    if heed == 0.0 or heed == 1.0:
+        return
+    other = free + z * actions
+    _mix(mind, memory, memory[other : other + actions], heed, prob)
+
+
+@inline
+def _mix(mind, memory, value, heed, prob):
+    """Replace `prob` by heed * prob + (1 - heed) * the choice by `value`."""
+    actions = value.size
+    spare = memory[memory.size - actions :]
+    choose_by_value(mind.choice, memory, value, spare)
+    for a in range(actions):
+        prob[a] = heed * prob[a] + (1.0 - heed) * spare[a]
+
+
+@implements("reflective")
+def reflective_observe(tag, mind, world, memory, z, action, reward, following, outcome, prob):
+    """Store what followed unless under a label; an accident makes a label; blacklist the way."""
+    avoided = _labels(mind, world)[0]
+    moved = 0.0
+    labelled = _is_avoided(mind, memory, avoided, z) or _is_avoided(mind, memory, avoided, outcome)
+    if not labelled:
+        beyond = reward - known_gain(mind, z, action, outcome)
+        moved += learn_step(mind, world, memory, z, action, reward, following, outcome)
+        topic = mind.topic[outcome] if mind.topic[outcome] >= 0 else mind.topic[z]
+        if beyond < -memory[ALARM]:
+            memory[ACCIDENTS] += 1.0
+            if topic >= 0:
+                _avoid(mind, world, memory, topic, _OWN)
+                moved += 1.0
+    moved += _blacklist(mind, world, memory, z, action, following)
+    return moved, True
+
+
+@implements("reflective")
+def reflective_finish(tag, mind, world, memory):
+    """Nothing happens at the end of an episode."""
+    return 0.0

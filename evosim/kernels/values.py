@@ -1,0 +1,274 @@
+"""Model-free minds: values of actions per percept, or a policy over cues with a critic.
+
+Q-learning with Watkins's traces (Watkins 1989), SARSA(lambda) (Rummery & Niranjan 1994; Sutton &
+Barto 2018, ch. 12), and actor-critic with TD(lambda) (Sutton & Barto 2018, ch. 13.5). Traces
+accumulate. With episodic credit nothing is bootstrapped: every visit moves towards the return
+that followed it, when the episode is over.
+
+Memory after the head: [logged, waiting z, its action, reward, next percept], P x A values (actor-critic:
+P values of states, then W weights of the policy), as many traces, A of scratch, and with episodic
+credit a log of (z, a, reward).
+"""
+
+from __future__ import annotations
+
+from evosim.kernels.accelerate import inline
+from evosim.kernels.mind import (
+    ACTOR_RATE,
+    DISCOUNT,
+    GREEDY,
+    HEAD,
+    OPTIMISM,
+    RATE,
+    TEMPERATURE,
+    TRACE,
+    choose_by_value,
+    implements,
+    set_numbers,
+    set_shares,
+)
+from evosim.kernels.reinforce import softmax64
+
+Q_LEARNING, SARSA, ACTOR_CRITIC = 1, 2, 3
+
+_LOGGED, _Z, _ACTION, _REWARD, _NEXT = range(HEAD, HEAD + 5)
+_VALUES = HEAD + 5
+
+
+def values_size(rule, percepts, actions, outputs, features, episodic, steps):
+    """Return the length of the memory."""
+    values = percepts * actions
+    if rule == ACTOR_CRITIC:
+        values = percepts + outputs * features
+    return _VALUES + 2 * values + actions + (3 * steps if episodic else 0)
+
+
+@inline
+def _count(mind, world):
+    """Return how many values (and traces) there are."""
+    if mind.rule == ACTOR_CRITIC:
+        return world.cues.shape[1] + world.outputs * world.cues.shape[0]
+    return world.cues.shape[1] * world.actions
+
+
+@inline
+def _innate(mind, world, genes, z, a):
+    """Return what the gene `policy`, where there is one, prefers before anything happened."""
+    if mind.policy[1] == mind.policy[0] or a >= world.outputs:
+        return 0.0
+    features = world.cues.shape[0]
+    x = 0.0
+    for f in range(features):
+        x += genes[mind.policy[0] + a * features + f] * world.cues[f, z]
+    return x
+
+
+@implements("model-free")
+def values_awaken(tag, mind, world, genes, memory):
+    """Values start at optimism plus innate preference; a policy at the gene's weights."""
+    set_numbers(mind, genes, memory)
+    set_shares(memory)
+    percepts, actions = world.cues.shape[1], world.actions
+    memory[HEAD:] = 0.0
+    memory[_Z] = -1.0
+    if mind.rule == ACTOR_CRITIC:
+        for z in range(percepts):
+            memory[_VALUES + z] = memory[OPTIMISM]
+        for w in range(mind.policy[1] - mind.policy[0]):
+            memory[_VALUES + percepts + w] = genes[mind.policy[0] + w]
+        return
+    for z in range(percepts):
+        for a in range(actions):
+            innate = _innate(mind, world, genes, z, a)
+            memory[_VALUES + z * actions + a] = memory[OPTIMISM] + innate
+
+
+@implements("model-free")
+def values_prefer(tag, mind, world, memory, z, prob):
+    """Choose by value, or by the policy of the actor."""
+    actions = world.actions
+    if mind.rule == ACTOR_CRITIC:
+        first = _VALUES + world.cues.shape[1]
+        softmax64(
+            memory[first : first + world.outputs * world.cues.shape[0]],
+            0,
+            world.cues,
+            z,
+            world.outputs,
+            memory[TEMPERATURE],
+            mind.choice == GREEDY,
+            memory[HEAD:_VALUES],
+            prob,
+        )
+        return
+    first = _VALUES + z * actions
+    choose_by_value(mind.choice, memory, memory[first : first + actions], prob)
+
+
+@inline
+def _best(memory, z, actions):
+    """Return the largest value at percept z."""
+    first = _VALUES + z * actions
+    top = memory[first]
+    for a in range(1, actions):
+        top = max(top, memory[first + a])
+    return top
+
+
+@inline
+def _follow_traces(memory, count, size):
+    """Move every value along its trace by `size`; let traces decay."""
+    decay = memory[DISCOUNT] * memory[TRACE]
+    for k in range(count):
+        memory[_VALUES + k] += size * memory[_VALUES + count + k]
+        memory[_VALUES + count + k] *= decay
+
+
+@inline
+def _q_step(mind, world, memory, z, action, reward, following):
+    actions = world.actions
+    at = _VALUES + z * actions + action
+    ahead = _best(memory, following, actions) if following >= 0 else 0.0
+    size = memory[RATE] * (reward + memory[DISCOUNT] * ahead - memory[at])
+    if memory[TRACE] == 0.0:
+        memory[at] += size
+        return size
+    count = world.cues.shape[1] * actions
+    if memory[at] < _best(memory, z, actions):
+        # Watkins: credit does not reach back over an action that was not the best one.
+        memory[_VALUES + count : _VALUES + 2 * count] = 0.0
+    memory[at + count] += 1.0
+    _follow_traces(memory, count, size)
+    return size
+
+
+@inline
+def _sarsa_settle(mind, world, memory, ahead):
+    """Make the update that waited for the next action; `ahead` is that action's value."""
+    if memory[_Z] < 0.0:
+        return 0.0
+    actions = world.actions
+    at = _VALUES + int(memory[_Z]) * actions + int(memory[_ACTION])
+    memory[_Z] = -1.0
+    size = memory[RATE] * (memory[_REWARD] + memory[DISCOUNT] * ahead - memory[at])
+    if memory[TRACE] == 0.0:
+        memory[at] += size
+        return size
+    count = world.cues.shape[1] * actions
+    memory[at + count] += 1.0
+    _follow_traces(memory, count, size)
+    return size
+
+
+@inline
+def _critic_step(mind, world, memory, z, action, reward, following, prob):
+    percepts, features = world.cues.shape[1], world.cues.shape[0]
+    ahead = memory[_VALUES + following] if following >= 0 else 0.0
+    error = reward + memory[DISCOUNT] * ahead - memory[_VALUES + z]
+    size = memory[RATE] * error
+    if memory[TRACE] == 0.0:
+        memory[_VALUES + z] += size
+    else:
+        memory[_VALUES + _count(mind, world) + z] += 1.0
+        decay = memory[DISCOUNT] * memory[TRACE]
+        traces = _VALUES + _count(mind, world)
+        for k in range(percepts):
+            memory[_VALUES + k] += size * memory[traces + k]
+            memory[traces + k] *= decay
+    step = memory[ACTOR_RATE] * error / memory[TEMPERATURE]
+    for q in range(world.outputs):
+        d = step * ((1.0 if q == action else 0.0) - prob[q])
+        for f in range(features):
+            memory[_VALUES + percepts + q * features + f] += d * world.cues[f, z]
+    return size
+
+
+@inline
+def _log(mind, world, memory, z, action, reward):
+    at = _VALUES + 2 * _count(mind, world) + world.actions + 3 * int(memory[_LOGGED])
+    memory[at] = z
+    memory[at + 1] = action
+    memory[at + 2] = reward
+    memory[_LOGGED] += 1.0
+
+
+@implements("model-free")
+def values_observe(tag, mind, world, memory, z, action, reward, following, outcome, prob):
+    """Bootstrap from the step just made, or log it for the end of the episode."""
+    if mind.episodic:
+        _log(mind, world, memory, z, action, reward)
+        return 0.0, False
+    if mind.rule == Q_LEARNING:
+        size = _q_step(mind, world, memory, z, action, reward, following)
+        return abs(size), memory[TRACE] > 0.0
+    if mind.rule == ACTOR_CRITIC:
+        return abs(_critic_step(mind, world, memory, z, action, reward, following, prob)), True
+    size = _sarsa_settle(mind, world, memory, memory[_VALUES + z * world.actions + action])
+    memory[_Z] = z
+    memory[_ACTION] = action
+    memory[_REWARD] = reward
+    memory[_NEXT] = following
+    if following < 0:
+        size = abs(size) + abs(_sarsa_settle(mind, world, memory, 0.0))
+    return abs(size), True
+
+
+@implements("model-free")
+def values_finish(tag, mind, world, memory):
+    """Give credit for the whole episode, or settle what the horizon cut short."""
+    count, actions = _count(mind, world), world.actions
+    moved = 0.0
+    if mind.episodic:
+        log = _VALUES + 2 * count + actions
+        total = 0.0
+        for t in range(int(memory[_LOGGED]) - 1, -1, -1):
+            at = log + 3 * t
+            z, action = int(memory[at]), int(memory[at + 1])
+            total = memory[at + 2] + memory[DISCOUNT] * total
+            if mind.rule == ACTOR_CRITIC:
+                moved += abs(_episodic_actor(mind, world, memory, z, action, total))
+                continue
+            size = memory[RATE] * (total - memory[_VALUES + z * actions + action])
+            memory[_VALUES + z * actions + action] += size
+            moved += abs(size)
+        memory[_LOGGED] = 0.0
+        return moved
+    if memory[_Z] >= 0.0:
+        # The horizon ended the episode: what lies ahead is worth what would have been done there.
+        first = _VALUES + int(memory[_NEXT]) * actions
+        prob = memory[_VALUES + 2 * count : _VALUES + 2 * count + actions]
+        choose_by_value(mind.choice, memory, memory[first : first + actions], prob)
+        ahead = 0.0
+        for a in range(actions):
+            ahead += prob[a] * memory[first + a]
+        moved = abs(_sarsa_settle(mind, world, memory, ahead))
+    if memory[TRACE] > 0.0:
+        memory[_VALUES + count : _VALUES + 2 * count] = 0.0
+    return moved
+
+
+@inline
+def _episodic_actor(mind, world, memory, z, action, total):
+    percepts, features = world.cues.shape[1], world.cues.shape[0]
+    first = _VALUES + percepts
+    scratch = _VALUES + 2 * _count(mind, world)
+    prob = memory[scratch : scratch + world.actions]
+    softmax64(
+        memory[first : first + world.outputs * features],
+        0,
+        world.cues,
+        z,
+        world.outputs,
+        memory[TEMPERATURE],
+        mind.choice == GREEDY,
+        memory[HEAD:_VALUES],
+        prob,
+    )
+    error = total - memory[_VALUES + z]
+    memory[_VALUES + z] += memory[RATE] * error
+    step = memory[ACTOR_RATE] * error / memory[TEMPERATURE]
+    for q in range(world.outputs):
+        d = step * ((1.0 if q == action else 0.0) - prob[q])
+        for f in range(features):
+            memory[first + q * features + f] += d * world.cues[f, z]
+    return memory[RATE] * error
