@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evosim.assays import Probe, birth_values, probabilities
-from evosim.minds.trail import no_trail
 from evosim.errors import EngineError, UserError
 from evosim.kernels import landscape as land
 from evosim.kernels import life, reproduce
-from evosim.kernels.learn import live_and_learn
 from evosim.kernels.accelerate import run_blocks
 from evosim.kernels.decode import LANES
+from evosim.kernels.learn import live_and_learn
 from evosim.kernels.tags import FUNCTIONS
 from evosim.ledger import Ledger, Pedigree
+from evosim.minds.trail import no_trail
 from evosim.parents import choose_parents
 from evosim.population import Population, bit_values, expressed, found
 from evosim.resolve import Resolved
@@ -323,9 +323,9 @@ class Engine:
             run_blocks(
                 live_and_learn, replicates * per, self._threads(), resolved.world_tag, tables,
                 learning.tag, learning.tables, learning.size, resolved.context_cdf,
-                tables.start_cdf, 0, self.keys, self.generation, 0, population.count, lives.genes,
-                lives.payoff, lives.acts, context_payoff, context_episodes, lives.born,
-                lives.learned, no_trail(replicates),
+                tables.start_cdf, 0, np.zeros(0, np.int64), self.keys, self.generation, 0,
+                population.count, lives.genes, lives.payoff, lives.acts, context_payoff,
+                context_episodes, lives.born, lives.learned, no_trail(replicates),
             )  # fmt: skip
             if mind.rule == life.WEIGHTS:
                 self.ledger.learned(lives.born, lives.learned, mind.policy, population.count)

@@ -16,6 +16,9 @@ COLUMNS = {
     "trajectory": (*KEYS, "agents", "extinct", "payoff"),
     "contexts": (*KEYS, "context", "frequency", "payoff", "episodes"),
     "assays": (*KEYS, "assay", "context", "when", "value", "sd", "low", "high"),
+    "trials": (
+        *KEYS, "trial", "context", "episode", "payoff", "entered", "rewarded", "moved",
+    ),
     "ledger": (
         *KEYS, "kind", "quantity", "context", "percept", "action", "before", "selection",
         "transmission", "learning", "after", "cumulative_selection", "cumulative_transmission",
@@ -28,7 +31,7 @@ COLUMNS = {
 
 
 def tables_of(recorders: list[Recorder]) -> dict[str, pd.DataFrame]:
-    """Return the six tables of a run, cells in the order given."""
+    """Return the tables of a run, cells in the order given."""
     out = {}
     for name, columns in COLUMNS.items():
         parts = [_table(recorder, name) for recorder in recorders if recorder.rows[name]]

@@ -20,6 +20,7 @@ from evosim.ledger import Pedigree, haploid_mean
 from evosim.population import bit_values
 from evosim.predict import predict_arm
 from evosim.subspace import split_square, training_basis
+from evosim.trials import TrialPlan, course, indices, live_trial
 from evosim.worlds.build import percept_label
 
 F64 = NDArray[np.float64]
@@ -45,6 +46,8 @@ class Recorder:
         When the predictors are asked.
     asked : sequence of Probe
         What they are asked.
+    trials : sequence of TrialPlan
+        Lives to be lived in copies of the world.
     met : (contexts,) float64
         Frequencies of the contexts, summed over the generations closed so far.
     """
@@ -56,12 +59,21 @@ class Recorder:
     claimed: frozenset[int] = frozenset()
     predicted: frozenset[int] = frozenset()
     asked: Sequence[Probe] = ()
+    trials: Sequence[TrialPlan] = ()
     met: F64 = field(default_factory=lambda: np.zeros(1))
     founders: F64 | None = None
     rows: dict[str, list[dict[str, Any]]] = field(
         default_factory=lambda: {
             name: []
-            for name in ("trajectory", "contexts", "assays", "ledger", "predictions", "scores")
+            for name in (
+                "trajectory",
+                "contexts",
+                "assays",
+                "trials",
+                "ledger",
+                "predictions",
+                "scores",
+            )
         }
     )
 
@@ -69,7 +81,7 @@ class Recorder:
         """Write down generation `engine.generation`, if it is due."""
         g = engine.generation
         if g in self.generations:
-            measured = self._assays(engine, lives, g)
+            measured = self._assays(engine, lives, g) | self._trials(engine, lives, g)
             self._trajectory(engine, lives, g, measured)
             self._contexts(engine, lives, g)
         if g in self.predicted and engine.resolved.model.predict is not None:
@@ -131,7 +143,7 @@ class Recorder:
             width = len(slot.quantities)
             _add_gene(columns, slot.quantities, bits[..., column : column + width], count)
             column += width
-        columns.update({f"assay.{name}": value for name, value in measured.items()})
+        columns.update(measured)
         self._add("trajectory", g, **columns)
 
     def _displacements(
@@ -201,11 +213,28 @@ class Recorder:
                 values = birth_values(probe, resolved, lives.genes, engine.threads)
             mean, sd = _moments(values, count)
             low, high = outer_deciles(values, count)
-            measured[probe.name] = mean
+            measured[f"assay.{probe.name}"] = mean
             self._add(
                 "assays", g, assay=probe.name, context=probe.context, when=probe.when,
                 value=mean, sd=sd, low=low, high=high,
             )  # fmt: skip
+        return measured
+
+    def _trials(self, engine: Engine, lives: Lives, g: int) -> dict[str, F64]:
+        """Let the agents live the trials that are due, and measure their lives."""
+        due = [t for t in self.trials if g % t.every == 0 or g in self.claimed]
+        count, resolved = engine.population.count, engine.resolved
+        lived = {
+            t.spec.name: live_trial(t, resolved, lives.genes, count, engine.keys, g, engine.threads)
+            for t in due
+        }
+        measured: dict[str, F64] = {}
+        for trial in due:
+            name = trial.spec.name
+            found = indices(trial, resolved, lived[name], lived.get(trial.spec.control or ""))
+            measured |= {f"trial.{name}.{index}": value for index, value in found.items()}
+            columns = course(trial, lived[name], resolved)
+            self._add("trials", g, trial=name, context=trial.spec.context, **columns)
         return measured
 
     def _genes(self, engine: Engine) -> None:

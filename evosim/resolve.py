@@ -171,7 +171,10 @@ def resolve(
         share = world.variant_frequency(world.frequency)
         cdf = cumulative(share)
         tracked, track = _tracked(model, world, share)
-        tables = world_tables(world, track, model.world.step_payoff, model.world.step_reward)
+        tables = world_tables(
+            world, track, model.world.step_payoff, model.world.step_reward,
+            model.world.context_per == "life",
+        )  # fmt: skip
         if parameters is not None:
             tables = tables._replace(
                 parameters=parameters,

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
     from evosim.scenario import Scenario
 
-TABLES = ("trajectory", "contexts", "assays", "ledger", "predictions", "scores", "claims")
+TABLES = (
+    "trajectory", "contexts", "assays", "trials", "ledger", "predictions", "scores", "claims",
+)  # fmt: skip
 SCENARIO = "scenario.toml"
 POPULATION = "population.npz"
 CHECKPOINT = "checkpoint"
@@ -46,7 +48,7 @@ class Run:
     scenario : Scenario, optional
         As run; read from `path` when first asked for if not given.
     tables : mapping of str to DataFrame, optional
-        The seven tables by name; read from `path` when first asked for if not given.
+        The tables by name; read from `path` when first asked for if not given.
     population : mapping of str to ndarray, optional
         Final genomes by ``"<arm label>/<field>"``.
     checkpoint : mapping of str to ndarray, optional
@@ -95,6 +97,11 @@ class Run:
     def assays(self) -> pd.DataFrame:
         """Every assay's mean, sd and quantiles over agents, where it was measured."""
         return self.table("assays")
+
+    @property
+    def trials(self) -> pd.DataFrame:
+        """The course of the lives of every trial, window by window, means over agents."""
+        return self.table("trials")
 
     @property
     def ledger(self) -> pd.DataFrame:

@@ -24,6 +24,7 @@ from evosim.scenario.lines import KeyLines
 from evosim.scenario.load import placed
 from evosim.scenario.model import ScenarioModel
 from evosim.scenario.resolved import plain
+from evosim.trials import TrialPlan, plan_trial
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +42,7 @@ class RunData:
     Attributes
     ----------
     tables : dict of str -> DataFrame
-        trajectory, contexts, assays, ledger, predictions, scores.
+        trajectory, contexts, assays, trials, ledger, predictions, scores.
     claims : DataFrame
     population : dict of str -> ndarray
         Final genomes: ``<arm label>/genome``, ``<arm label>/bits``, ``<arm label>/agents``.
@@ -179,6 +180,7 @@ def plan(scenario: Scenario) -> list[Plan]:
             _same_shapes(stretches)
             for _, resolved in stretches:
                 probes = make_probes(resolved, cell.model)
+                make_trials(resolved, cell.model)
                 if cell.model.predict is not None:
                     check_predict(resolved, _asked(probes, cell.model), cell.model.predict)
         except UserError as error:
@@ -205,6 +207,11 @@ def make_probes(resolved: Resolved, model: ScenarioModel) -> list[Probe]:
     return [make_probe(assay, resolved, recording_interval(model)) for assay in model.assay]
 
 
+def make_trials(resolved: Resolved, model: ScenarioModel) -> list[TrialPlan]:
+    """Return the scenario's trials, ready to be lived."""
+    return [plan_trial(trial, resolved, recording_interval(model)) for trial in model.trial]
+
+
 @dataclass
 class _Tables:
     """The tables as attributes, as claims read them."""
@@ -212,6 +219,7 @@ class _Tables:
     trajectory: pd.DataFrame
     contexts: pd.DataFrame
     assays: pd.DataFrame
+    trials: pd.DataFrame
     ledger: pd.DataFrame
     predictions: pd.DataFrame
     scores: pd.DataFrame
@@ -248,6 +256,7 @@ def _run_cell(
                 engine.change(resolved)
             recorder.probes = make_probes(resolved, model)
             recorder.asked = _asked(recorder.probes, model)
+            recorder.trials = make_trials(resolved, model)
         engine.step(last=g == p.generations)
         if progress is not None:
             progress.advance(1, p.cell.label)

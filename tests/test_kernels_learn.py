@@ -35,7 +35,7 @@ def run(kind, world, m, genes, *, flat=(0, 2 * AGENTS), episodes=None):
     )  # fmt: skip
     learn.live_and_learn(
         *flat, Tag("world", "tabular"), world, Tag("mind", kind), m, size, CDF, world.start_cdf,
-        0, KEYS[:2], 6, 0, COUNT, genes, *out, no_trail(2),
+        0, np.zeros(0, np.int64), KEYS[:2], 6, 0, COUNT, genes, *out, no_trail(2),
     )  # fmt: skip
     return out
 

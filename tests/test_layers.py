@@ -23,7 +23,10 @@ LAYERS = (
         "errors", "units", "toml_text", "user_code", "registry", "scenario", "worlds", "minds",
         "layout", "resolve", "population", "claims", "oracles",
     ),
-    ("engine", "ledger", "parents", "assays", "predict", "recorder", "subspace", "spectrum"),
+    (
+        "engine", "ledger", "parents", "assays", "trials", "predict", "recorder", "subspace",
+        "spectrum",
+    ),
     (
         "simulate", "frames", "study", "results", "record", "output", "tables", "cost", "memory",
         "api", "catalogue",

@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evosim.errors import EngineError
 from evosim import engine
+from evosim.errors import EngineError
 from evosim.kernels import landscape, reproduce, select
 from evosim.kernels.mind import RATE
 from evosim.validate import matching

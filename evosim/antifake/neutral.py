@@ -18,8 +18,8 @@ from evosim.antifake.row import Row, effect_of, excused, judged
 from evosim.claims.intervals import equivalent
 from evosim.errors import UserError
 from evosim.scenario import Scenario, ScenarioModel
-from evosim.scenario.minds import ReflexMind
 from evosim.scenario.check_biology import NEUTRAL
+from evosim.scenario.minds import ReflexMind
 
 
 def check_neutral(scenario: Scenario, measures: Measures | None = None) -> Row:

@@ -36,12 +36,19 @@ LEDGER = (
     "cumulative_selection",
     "cumulative_transmission",
 )
+#: Indices of a trial that are shares of lives; the others are not bounded by 0 and 1.
+SHARES = ("lock_in", "unlocked", "never_entered")
+INDICES = (
+    *SHARES, "payoff", "entered", "entered_last", "best", "horizon", "horizon_mean",
+    "coverage_gap", "competence", "competence_inside", "selective_gap", "unlock_dose",
+    "reward_ratio", "collapse_rate", "collapse_power", "collapse_exponential", "moved",
+)  # fmt: skip
 PREDICTORS = ("OBJ-omni", "OBJ-informed", "LEDGER", "FLOOR", "CEIL")
 
 _THRESHOLD = re.compile(r"^(.*\S)\s*(>=|<=|>|<)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)$")
 _ALLOWED = (
-    "a trajectory column, assay.NAME, context.NAME.COLUMN, ledger.QUANTITY.COLUMN, "
-    "score.PREDICTOR[.training]; A - B; MEASURE > NUMBER; differs.MEASURE"
+    "a trajectory column, assay.NAME, trial.NAME.INDEX, context.NAME.COLUMN, "
+    "ledger.QUANTITY.COLUMN, score.PREDICTOR[.training]; A - B; MEASURE > NUMBER; differs.MEASURE"
 )
 
 
@@ -161,6 +168,7 @@ def measure_names(
     """
     names = set(TRAJECTORY)
     names.update(f"assay.{assay.name}" for assay in model.assay)
+    names.update(f"trial.{trial.name}.{index}" for trial in model.trial for index in INDICES)
     names.update(f"context.{context.name}.{col}" for context in model.context for col in CONTEXT)
     names.update(_displacements(model))
     quantities = set(model.ledger.indices)
@@ -234,6 +242,8 @@ def _unit_term(term: str, model: ScenarioModel | None) -> bool:
     if first in ("ledger", "score", "context"):
         act = first == "ledger" and rest.startswith("act:")
         return term.endswith(".frequency") or (act and term.endswith((".before", ".after")))
+    if first == "trial":
+        return term.endswith(tuple(f".{name}" for name in SHARES))
     if first == "assay":
         found = [a.measure for a in model.assay if a.name == rest] if model else []
         return not found or not (found[0].payoff or found[0].goal)

@@ -63,6 +63,15 @@ def inline(function: Callable[..., Any]) -> Any:
     return numba.njit(nogil=True, error_model="numpy", forceinline=True)(function)
 
 
+def borrowing(function: Callable[..., Any]) -> Any:
+    """Compile a function that allocates nothing and keeps no array beyond its call.
+
+    Without reference counts: every array taken out of a tuple, and every slice, costs two atomic
+    operations otherwise (measured in the learning life loop: most of its time).
+    """
+    return numba.njit(nogil=True, error_model="numpy", _nrt=False)(function)
+
+
 _POOLS: dict[int, ThreadPoolExecutor] = {}
 
 

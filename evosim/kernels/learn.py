@@ -9,9 +9,18 @@ from __future__ import annotations
 import numpy as np
 
 from evosim.kernels import plan, reinforce, topics, values  # noqa: F401  (they register minds)
-from evosim.kernels.accelerate import inline, kernel
+from evosim.kernels.accelerate import borrowing, inline, kernel
 from evosim.kernels.life import coded_step
-from evosim.kernels.mind import awaken, finish, observe, prefer, report
+from evosim.kernels.mind import (
+    EVERYWHERE,
+    HERE,
+    NOWHERE,
+    awaken,
+    finish,
+    observe,
+    prefer,
+    report,
+)
 from evosim.kernels.philox import ACTION, CONTEXT, OUTCOME, START, philox, uniform
 
 #: Decisions drawn at once: 16 calls of Philox are one vectorised loop.
@@ -53,6 +62,7 @@ def live_and_learn(
     context_cdf,
     start_cdf,
     forced,
+    forced_action,
     keys,
     generation,
     offset,
@@ -76,8 +86,10 @@ def live_and_learn(
     start_cdf : (C, S) float64
         Cumulative distribution of the start state in forced episodes.
     forced : int
-        Episodes at the end of the life that begin by `start_cdf` instead of the world's own
-        start; their payoff does not count.
+        Episodes after the life that begin by `start_cdf` instead of the world's own start;
+        their payoff does not count.
+    forced_action : (S,) int64
+        The first action of a forced episode, by the state it begins in; -1 for a free choice.
     context_payoff : (R * N, C) float64
         Overwritten, one row per agent.
     context_episodes : (R * N, C) int64
@@ -88,6 +100,75 @@ def live_and_learn(
     trail : Trail
         What observers want of each life; arrays of no agents switch it off.
     """
+    percepts, actions = world.cues.shape[1], world.actions
+    memory = np.zeros(size, np.float64)
+    # Probabilities are kept per percept until what was learned makes them stale.
+    table = np.empty((percepts, actions), np.float64)
+    fresh = np.zeros(percepts, np.int64)
+    words = np.empty((4, _DRAWN // 4), np.uint64)
+    taken = np.zeros(world.flags, np.bool_)
+    _live(
+        first,
+        last,
+        world_tag,
+        world,
+        mind_tag,
+        mind,
+        context_cdf,
+        start_cdf,
+        forced,
+        forced_action,
+        keys,
+        generation,
+        offset,
+        count,
+        genes,
+        payoff,
+        acts,
+        context_payoff,
+        context_episodes,
+        born,
+        learned,
+        trail,
+        memory,
+        table,
+        fresh,
+        words,
+        taken,
+    )
+
+
+@borrowing
+def _live(
+    first,
+    last,
+    world_tag,
+    world,
+    mind_tag,
+    mind,
+    context_cdf,
+    start_cdf,
+    forced,
+    forced_action,
+    keys,
+    generation,
+    offset,
+    count,
+    genes,
+    payoff,
+    acts,
+    context_payoff,
+    context_episodes,
+    born,
+    learned,
+    trail,
+    memory,
+    table,
+    fresh,
+    words,
+    taken,
+):
+    """Live as `live_and_learn` says, in the scratch given."""
     agents = genes.shape[1]
     actions = world.actions
     percepts = world.cues.shape[1]
@@ -99,12 +180,6 @@ def live_and_learn(
     coded = following.size == 0
     watched = trail.visits.shape[1] > 0
     windows = trail.visits.shape[2]
-    memory = np.zeros(size, np.float64)
-    # Probabilities are kept per percept until what was learned makes them stale.
-    table = np.empty((percepts, actions), np.float64)
-    fresh = np.zeros(percepts, np.int64)
-    words = np.empty((4, _DRAWN // 4), np.uint64)
-    taken = np.zeros(flags, np.bool_)
     for flat in range(first, last):
         r = flat // agents
         i = flat - r * agents
@@ -148,7 +223,7 @@ def live_and_learn(
                         start += 1
             cs = context * states + start
             earned = 0.0
-            for _ in range(steps):
+            for step in range(steps):
                 if decision & (_DRAWN - 1) == 0:
                     _draw(key, generation, i, ACTION + offset, decision, words)
                 z = np.int64(percept_of[cs])
@@ -157,6 +232,8 @@ def live_and_learn(
                     fresh[z] = version
                 word = words[decision & 3, (decision >> 2) & (_DRAWN // 4 - 1)]
                 action = choose(table[z], actions, word)
+                if is_forced and step == 0 and forced_action[start] >= 0:
+                    action = forced_action[start]
                 if acts.shape[2] > 0 and track[cs] >= 0 and not is_forced:
                     acts[r, i, track[cs] * actions + action] += 1
                 entry = (cs * actions + action) * outcomes
@@ -196,7 +273,7 @@ def live_and_learn(
                     outcome = ahead
                 else:
                     outcome = percepts + (-1 - entered) % states
-                moved, everywhere = observe(
+                moved, stale = observe(
                     mind_tag,
                     mind,
                     world,
@@ -208,10 +285,10 @@ def live_and_learn(
                     outcome,
                     table[z],
                 )
-                if moved != 0.0:
+                if stale == EVERYWHERE:
+                    version += 1
+                elif stale == HERE:
                     fresh[z] = 0
-                    if everywhere:
-                        version += 1
                 if watched and not is_forced:
                     trail.visits[r, i, window, cs * actions + action] += 1
                     trail.payoff[r, i, window] += gain
@@ -220,8 +297,8 @@ def live_and_learn(
                 if entered < 0:
                     break
                 cs = entered
-            moved = finish(mind_tag, mind, world, memory)
-            if moved != 0.0:
+            moved, stale = finish(mind_tag, mind, world, memory)
+            if stale != NOWHERE:
                 version += 1
             if is_forced:
                 if watched:

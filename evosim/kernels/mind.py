@@ -8,11 +8,11 @@ that a learner costs what a loop written for it alone would cost:
     Birth: fill the memory from the expressed genes.
 ``prefer(tag, mind, world, memory, z, prob)``
     Fill ``prob[:A]`` with the probabilities of the actions at percept z.
-``observe(tag, mind, world, memory, z, action, reward, following, outcome, prob) -> (moved, all)``
-    A step was made: what changed, as a size (0.0 if nothing), and whether probabilities at
-    other percepts than z may have changed.
-``finish(tag, mind, world, memory) -> moved``
-    The episode is over.
+``observe(tag, mind, world, memory, z, action, reward, following, outcome, prob)``
+    A step was made; return ``(moved, stale)``: the size of what was learned (0.0 if nothing),
+    and which probabilities must be asked for anew: NOWHERE, HERE (at z) or EVERYWHERE.
+``finish(tag, mind, world, memory)``
+    The episode is over; return ``(moved, stale)``.
 ``report(tag, mind, world, memory, out)``
     Write the learned state that tables and assays read.
 
@@ -69,6 +69,7 @@ HEAD = 16
 #: Genes for depth are cut off here.
 MAX_DEPTH = 8
 
+NOWHERE, HERE, EVERYWHERE = 0, 1, 2
 SOFTMAX, GREEDY, EPSILON_GREEDY = 0, 1, 2
 
 
@@ -89,7 +90,8 @@ class Learner(NamedTuple):
     hidden : int
         tanh units of a policy over cues; 0 if linear.
     choice : int
-        SOFTMAX, GREEDY or EPSILON_GREEDY.
+        NOWHERE, HERE, EVERYWHERE = 0, 1, 2
+    SOFTMAX, GREEDY or EPSILON_GREEDY.
     rule, advantage : int
         Which update; see the kernels of the kind.
     episodic : bool
@@ -240,7 +242,7 @@ def _observe(tag, mind, world, memory, z, action, reward, following, outcome, pr
     def user(tag, mind, world, memory, z, action, reward, following, outcome, prob):
         own = memory[HEAD:]
         moved = function(mind.parameters, own, z, action, reward, following, world.cues)
-        return np.float64(moved), True
+        return np.float64(moved), EVERYWHERE if moved != 0.0 else NOWHERE
 
     return user
 
@@ -253,7 +255,7 @@ def _finish(tag, mind, world, memory):
         return IMPLEMENTATIONS[tag.kind, "finish"]
 
     def nothing(tag, mind, world, memory):
-        return 0.0
+        return 0.0, NOWHERE
 
     return nothing
 

@@ -19,9 +19,11 @@ from evosim.kernels.accelerate import inline
 from evosim.kernels.mind import (
     DEPTH,
     DISCOUNT,
+    EVERYWHERE,
     HEAD,
     LEAF,
     MAX_DEPTH,
+    NOWHERE,
     RATE,
     UNTRIED,
     VALUE_RATE,
@@ -35,7 +37,9 @@ STALE, ACCIDENTS = HEAD, HEAD + 1
 _UTILITY = HEAD + 2
 
 
-def plan_size(percepts, actions, branches, outcomes, features, learns_model):
+def plan_size(
+    percepts: int, actions: int, branches: int, outcomes: int, features: int, learns_model: bool
+) -> int:
     """Return the length of a planner's memory."""
     own = 2 * percepts * actions * branches if learns_model else 0
     return _UTILITY + features + 2 * outcomes + 3 * percepts + percepts * actions + own
@@ -138,9 +142,9 @@ def make_plan(mind, world, memory, planned, forbidden):
             top = -math.inf
             for a in range(actions):
                 x = _action_value(mind, world, memory, z, a, value)
-                if allowed > 0 and allowed < actions:
-                    if memory[forbidden + z * actions + a] != 0.0:
-                        x = -math.inf
+                partly = allowed > 0 and allowed < actions
+                if partly and memory[forbidden + z * actions + a] != 0.0:
+                    x = -math.inf
                 memory[planned + z * actions + a] = x
                 top = max(top, x)
             memory[value + percepts + z] = top
@@ -241,10 +245,11 @@ def lookahead_prefer(tag, mind, world, memory, z, prob):
 @implements("lookahead")
 def lookahead_observe(tag, mind, world, memory, z, action, reward, following, outcome, prob):
     """Remember what followed."""
-    return learn_step(mind, world, memory, z, action, reward, following, outcome), True
+    moved = learn_step(mind, world, memory, z, action, reward, following, outcome)
+    return moved, EVERYWHERE if moved != 0.0 else NOWHERE
 
 
 @implements("lookahead")
 def lookahead_finish(tag, mind, world, memory):
     """Nothing happens at the end of an episode."""
-    return 0.0
+    return 0.0, NOWHERE

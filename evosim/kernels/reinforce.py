@@ -16,13 +16,23 @@ from __future__ import annotations
 import math
 
 from evosim.kernels.accelerate import inline
-from evosim.kernels.mind import GREEDY, HEAD, RATE, TEMPERATURE, implements, set_numbers
+from evosim.kernels.mind import (
+    EVERYWHERE,
+    GREEDY,
+    HEAD,
+    HERE,
+    NOWHERE,
+    RATE,
+    TEMPERATURE,
+    implements,
+    set_numbers,
+)
 
 _RETURNS, _SQUARES, _EPISODES, _LOGGED, _TOTAL = HEAD, HEAD + 1, HEAD + 2, HEAD + 3, HEAD + 4
 _WEIGHTS = HEAD + 5
 
 
-def reinforce_size(policy_loci, percepts, actions, hidden, steps):
+def reinforce_size(policy_loci: int, percepts: int, actions: int, hidden: int, steps: int) -> int:
     """Return the length of REINFORCE's memory."""
     return _WEIGHTS + 2 * policy_loci + percepts * (actions + max(hidden, 1)) + 2 * steps
 
@@ -126,7 +136,7 @@ def reinforce_awaken(tag, mind, world, genes, memory):
 @implements("reinforce")
 def reinforce_prefer(tag, mind, world, memory, z, prob):
     """Softmax over the logits; kept for the gradient at the episode's end."""
-    loci, gradient, table, units, _ = _places(mind, world)
+    _, gradient, table, units, _ = _places(mind, world)
     width = max(mind.hidden, 1)
     softmax64(
         memory[_WEIGHTS:gradient],
@@ -152,7 +162,7 @@ def reinforce_observe(tag, mind, world, memory, z, action, reward, following, ou
     memory[at + 1] = action
     memory[_LOGGED] += 1.0
     memory[_TOTAL] += reward
-    return 0.0, False
+    return 0.0, NOWHERE
 
 
 @implements("reinforce")
@@ -174,7 +184,7 @@ def reinforce_finish(tag, mind, world, memory):
         advantage = advantage / size if size > 0.0 else 0.0
     step_size = memory[RATE] * advantage
     if step_size == 0.0:
-        return 0.0
+        return 0.0, NOWHERE
     width = max(mind.hidden, 1)
     memory[gradient : gradient + loci] = 0.0
     for t in range(lived):
@@ -196,7 +206,7 @@ def reinforce_finish(tag, mind, world, memory):
         step = step_size * memory[gradient + w]
         memory[_WEIGHTS + w] += step
         square += step * step
-    return math.sqrt(square)
+    return math.sqrt(square), EVERYWHERE
 
 
 @implements("reinforce")
@@ -206,7 +216,7 @@ def reinforce_report(tag, mind, world, memory, out):
         out[w] = memory[_WEIGHTS + w]
 
 
-def cross_size(policy_loci, percepts, actions, hidden):
+def cross_size(policy_loci: int, percepts: int, actions: int, hidden: int) -> int:
     """Return the length of Cross's memory."""
     return HEAD + percepts * actions + policy_loci + max(hidden, 1)
 
@@ -254,10 +264,10 @@ def cross_observe(tag, mind, world, memory, z, action, reward, following, outcom
             memory[first + a] += move * (1.0 - memory[first + a])
         else:
             memory[first + a] -= move * memory[first + a]
-    return moved, False
+    return moved, HERE
 
 
 @implements("cross")
 def cross_finish(tag, mind, world, memory):
     """Nothing happens at the end of an episode."""
-    return 0.0
+    return 0.0, NOWHERE

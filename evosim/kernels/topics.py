@@ -1,18 +1,19 @@
 """Minds that think in topics: features that many places share.
 
-Abstract planner: an action is an option valued once for all places that show the same topic, by
-what followed until the episode's end; places without a topic have values of their own.
+Abstract planner: where places show a topic, an action is an option valued once for all of them,
+by what followed until the episode's end, and kept up while the topic is shown. Elsewhere it looks
+ahead like `evosim.kernels.plan`.
 
-Reflective planner: looks ahead like `evosim.kernels.plan`, and keeps a memory of topics to avoid,
-from an accident of its own (a reward below the expected one by more than `alarm`) or from a told
-fact, heeded with probability `trust` at each choice. Under an avoid label nothing is stored. It
-forbids itself the transitions that lead to such a topic, and whenever it meets a place where
-something is forbidden, also the one by which it came, as many hops up as it looks ahead.
+Reflective planner: looks ahead, and keeps a memory of topics to avoid, from an accident of its
+own (a reward below the expected one by more than `alarm`) or from a told fact, heeded with
+probability `trust` at each choice. Under an avoid label nothing is stored. It forbids itself the
+transitions that lead to such a topic, and whenever it meets a place where something is forbidden,
+also the one by which it came, as many hops up as it looks ahead.
 
-Memory of the abstract planner after the head: [logged], K x A values and counts for K = topics +
-percepts keys, and a log of (key, action, reward). Memory of the reflective planner after the
-planner's: topics to avoid (1 own accident, 2 told), P x A forbidden transitions, P hops, P x A
-plan that heeds no label, A of scratch.
+Memory after the planner's: abstract: [logged, topic and action of the option kept up], T x A
+values of options and as many counts, a log of (topic, action, reward); reflective: topics to
+avoid (1 own accident, 2 told), P x A forbidden transitions, P hops, P x A plan that heeds no
+label, A of scratch.
 """
 
 from __future__ import annotations
@@ -21,14 +22,13 @@ from evosim.kernels.accelerate import inline
 from evosim.kernels.mind import (
     ALARM,
     DISCOUNT,
-    HEAD,
+    EVERYWHERE,
+    NOWHERE,
     OPTIMISM,
     RATE,
     TRUST,
     choose_by_value,
     implements,
-    set_numbers,
-    set_shares,
 )
 from evosim.kernels.plan import (
     ACCIDENTS,
@@ -38,90 +38,103 @@ from evosim.kernels.plan import (
     learn_step,
     make_plan,
     places,
-    plan_size,
     wake_planner,
 )
 
-_LOGGED = HEAD
-_VALUES = HEAD + 1
 _OWN, _TOLD = 1.0, 2.0
 
 
-def abstract_size(percepts, actions, topics, steps):
-    """Return the length of an abstract planner's memory."""
-    return _VALUES + 2 * (topics + percepts) * actions + 3 * steps
+def abstract_size(planner: int, actions: int, topics: int, steps: int) -> int:
+    """Return the length of an abstract planner's memory, given that of a planner's."""
+    return planner + 3 + 2 * topics * actions + 3 * steps
 
 
 @inline
-def _key(mind, z):
-    """Return the first entry's key: the topic shown, or the percept itself."""
-    return mind.topic[z] if mind.topic[z] >= 0 else mind.topics + z
-
-
-@inline
-def _keys(mind, world):
-    return mind.topics + world.cues.shape[1]
+def _options(mind, world):
+    """Return where the log's length, the options' values, their counts and the log stand."""
+    logged = places(mind, world)[6]
+    value = logged + 3
+    counts = value + mind.topics * world.actions
+    return logged, value, counts, counts + mind.topics * world.actions
 
 
 @implements("abstract")
 def abstract_awaken(tag, mind, world, genes, memory):
     """Every option starts at optimism."""
-    set_numbers(mind, genes, memory)
-    set_shares(memory)
-    memory[HEAD:] = 0.0
-    for k in range(_keys(mind, world) * world.actions):
-        memory[_VALUES + k] = memory[OPTIMISM]
+    wake_planner(mind, world, genes, memory)
+    _, value, counts, _ = _options(mind, world)
+    memory[value:counts] = memory[OPTIMISM]
+    memory[_options(mind, world)[0] + 1] = -1.0
 
 
 @implements("abstract")
 def abstract_prefer(tag, mind, world, memory, z, prob):
-    """Choose by the values of what z shows."""
-    first = _VALUES + _key(mind, z) * world.actions
-    choose_by_value(mind.choice, memory, memory[first : first + world.actions], prob)
+    """Keep up the option, choose one by its value, or plan where no topic is shown."""
+    actions = world.actions
+    if mind.topic[z] >= 0:
+        logged, first, _, _ = _options(mind, world)
+        if memory[logged + 1] == mind.topic[z]:
+            for a in range(actions):
+                prob[a] = 1.0 if a == memory[logged + 2] else 0.0
+            return
+        first += mind.topic[z] * actions
+    else:
+        planned = places(mind, world)[3]
+        if memory[STALE] != 0.0:
+            make_plan(mind, world, memory, planned, -1)
+            memory[STALE] = 0.0
+        first = planned + z * actions
+    choose_by_value(mind.choice, memory, memory[first : first + actions], prob)
 
 
 @implements("abstract")
 def abstract_observe(tag, mind, world, memory, z, action, reward, following, outcome, prob):
-    """Log the step for the end of the episode."""
-    at = _VALUES + 2 * _keys(mind, world) * world.actions + 3 * int(memory[_LOGGED])
-    memory[at] = _key(mind, z)
+    """Remember what followed, and log the step for the end of the episode."""
+    logged, _, _, log = _options(mind, world)
+    at = log + 3 * int(memory[logged])
+    memory[at] = mind.topic[z]
     memory[at + 1] = action
     memory[at + 2] = reward
-    memory[_LOGGED] += 1.0
-    return 0.0, False
+    memory[logged] += 1.0
+    topic = mind.topic[following] if following >= 0 else -1
+    begun = topic >= 0 and topic == mind.topic[z]
+    memory[logged + 1] = topic if begun else -1.0
+    memory[logged + 2] = action
+    moved = learn_step(mind, world, memory, z, action, reward, following, outcome)
+    return moved, EVERYWHERE
 
 
 @implements("abstract")
 def abstract_finish(tag, mind, world, memory):
     """Credit every option with what followed its first use in the episode."""
-    entries = _keys(mind, world) * world.actions
-    log = _VALUES + 2 * entries
-    lived = int(memory[_LOGGED])
-    memory[_LOGGED] = 0.0
+    logged, value, counts, log = _options(mind, world)
+    lived = int(memory[logged])
+    memory[logged] = 0.0
+    memory[logged + 1] = -1.0
     total = 0.0
     for t in range(lived - 1, -1, -1):
         total = memory[log + 3 * t + 2] + memory[DISCOUNT] * total
         memory[log + 3 * t + 2] = total
     moved = 0.0
     for t in range(lived):
-        entry = int(memory[log + 3 * t]) * world.actions + int(memory[log + 3 * t + 1])
-        used = False
+        topic, action = int(memory[log + 3 * t]), int(memory[log + 3 * t + 1])
+        used = topic < 0
         for past in range(t):
-            same = int(memory[log + 3 * past]) * world.actions + int(memory[log + 3 * past + 1])
-            used = used or same == entry
+            same = memory[log + 3 * past] == topic and memory[log + 3 * past + 1] == action
+            used = used or same
         if used:
             continue
-        memory[_VALUES + entries + entry] += 1.0
-        rate = 1.0 / memory[_VALUES + entries + entry] if mind.averaging else memory[RATE]
-        step = rate * (memory[log + 3 * t + 2] - memory[_VALUES + entry])
-        memory[_VALUES + entry] += step
+        at = topic * world.actions + action
+        memory[counts + at] += 1.0
+        rate = 1.0 / memory[counts + at] if mind.averaging else memory[RATE]
+        step = rate * (memory[log + 3 * t + 2] - memory[value + at])
+        memory[value + at] += step
         moved += abs(step)
-    return moved
+    return moved, EVERYWHERE
 
 
-def reflective_size(percepts, actions, branches, outcomes, features, learns_model, topics):
-    """Return the length of a reflective planner's memory."""
-    planner = plan_size(percepts, actions, branches, outcomes, features, learns_model)
+def reflective_size(planner: int, percepts: int, actions: int, topics: int) -> int:
+    """Return the length of a reflective planner's memory, given that of a planner's."""
     return planner + topics + 2 * percepts * actions + percepts + actions
 
 
@@ -255,10 +268,10 @@ def reflective_observe(tag, mind, world, memory, z, action, reward, following, o
                 _avoid(mind, world, memory, topic, _OWN)
                 moved += 1.0
     moved += _blacklist(mind, world, memory, z, action, following)
-    return moved, True
+    return moved, EVERYWHERE if moved != 0.0 else NOWHERE
 
 
 @implements("reflective")
 def reflective_finish(tag, mind, world, memory):
     """Nothing happens at the end of an episode."""
-    return 0.0
+    return 0.0, NOWHERE

@@ -5,9 +5,9 @@ Barto 2018, ch. 12), and actor-critic with TD(lambda) (Sutton & Barto 2018, ch. 
 accumulate. With episodic credit nothing is bootstrapped: every visit moves towards the return
 that followed it, when the episode is over.
 
-Memory after the head: [logged, waiting z, its action, reward, next percept], P x A values (actor-critic:
-P values of states, then W weights of the policy), as many traces, A of scratch, and with episodic
-credit a log of (z, a, reward).
+Memory after the head: [logged, waiting z, its action, reward, next percept], P x A values
+(actor-critic: P values of states, then W weights of the policy), as many traces, A of scratch, and
+with episodic credit a log of (z, a, reward).
 """
 
 from __future__ import annotations
@@ -16,8 +16,11 @@ from evosim.kernels.accelerate import inline
 from evosim.kernels.mind import (
     ACTOR_RATE,
     DISCOUNT,
+    EVERYWHERE,
     GREEDY,
     HEAD,
+    HERE,
+    NOWHERE,
     OPTIMISM,
     RATE,
     TEMPERATURE,
@@ -35,7 +38,9 @@ _LOGGED, _Z, _ACTION, _REWARD, _NEXT = range(HEAD, HEAD + 5)
 _VALUES = HEAD + 5
 
 
-def values_size(rule, percepts, actions, outputs, features, episodic, steps):
+def values_size(
+    rule: int, percepts: int, actions: int, outputs: int, features: int, episodic: bool, steps: int
+) -> int:
     """Return the length of the memory."""
     values = percepts * actions
     if rule == ACTOR_CRITIC:
@@ -197,12 +202,13 @@ def values_observe(tag, mind, world, memory, z, action, reward, following, outco
     """Bootstrap from the step just made, or log it for the end of the episode."""
     if mind.episodic:
         _log(mind, world, memory, z, action, reward)
-        return 0.0, False
+        return 0.0, NOWHERE
     if mind.rule == Q_LEARNING:
         size = _q_step(mind, world, memory, z, action, reward, following)
-        return abs(size), memory[TRACE] > 0.0
+        return abs(size), EVERYWHERE if memory[TRACE] > 0.0 else HERE
     if mind.rule == ACTOR_CRITIC:
-        return abs(_critic_step(mind, world, memory, z, action, reward, following, prob)), True
+        size = _critic_step(mind, world, memory, z, action, reward, following, prob)
+        return abs(size), EVERYWHERE
     size = _sarsa_settle(mind, world, memory, memory[_VALUES + z * world.actions + action])
     memory[_Z] = z
     memory[_ACTION] = action
@@ -210,7 +216,7 @@ def values_observe(tag, mind, world, memory, z, action, reward, following, outco
     memory[_NEXT] = following
     if following < 0:
         size = abs(size) + abs(_sarsa_settle(mind, world, memory, 0.0))
-    return abs(size), True
+    return abs(size), EVERYWHERE
 
 
 @implements("model-free")
@@ -232,7 +238,7 @@ def values_finish(tag, mind, world, memory):
             memory[_VALUES + z * actions + action] += size
             moved += abs(size)
         memory[_LOGGED] = 0.0
-        return moved
+        return moved, EVERYWHERE
     if memory[_Z] >= 0.0:
         # The horizon ended the episode: what lies ahead is worth what would have been done there.
         first = _VALUES + int(memory[_NEXT]) * actions
@@ -244,7 +250,7 @@ def values_finish(tag, mind, world, memory):
         moved = abs(_sarsa_settle(mind, world, memory, ahead))
     if memory[TRACE] > 0.0:
         memory[_VALUES + count : _VALUES + 2 * count] = 0.0
-    return moved
+    return moved, EVERYWHERE if moved > 0.0 else NOWHERE
 
 
 @inline

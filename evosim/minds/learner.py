@@ -19,6 +19,7 @@ from evosim.scenario.minds import (
     LookaheadMind,
     Mind,
     ModelFreeMind,
+    PlannerMind,
     ReflectiveMind,
     ReflexMind,
     UserMind,
@@ -103,20 +104,19 @@ def learning_of(
             tables.rule, percepts, actions, outputs, features, tables.episodic, steps
         )
         return Learning(tag, tables, size, table)
-    if isinstance(spec, AbstractMind):
-        tables = _with_topics(tables, spec, world)
-        return Learning(
-            tag, tables, topics.abstract_size(percepts, actions, tables.topics, steps), table
-        )
     tables = _with_model(tables, spec, world)
     kinds = tables.feature.shape[1]
     _check_length("utility", int(tables.utility[1] - tables.utility[0]), kinds)
     room = (percepts, actions, tables.branch.shape[2], tables.topic.size, kinds)
-    learns = tables.learns_model
+    planner = plan.plan_size(*room, tables.learns_model)
     if isinstance(spec, LookaheadMind):
-        return Learning(tag, tables, plan.plan_size(*room, learns), table)
+        return Learning(tag, tables, planner, table)
     tables = _with_topics(tables, spec, world)
-    return Learning(tag, tables, topics.reflective_size(*room, learns, tables.topics), table)
+    if isinstance(spec, AbstractMind):
+        size = topics.abstract_size(planner, actions, tables.topics, steps)
+    else:
+        size = topics.reflective_size(planner, percepts, actions, tables.topics)
+    return Learning(tag, tables, size, table)
 
 
 @dataclass(frozen=True)
@@ -184,9 +184,7 @@ def _check_length(name: str, loci: int, need: int) -> None:
         )
 
 
-def _with_model(
-    tables: Learner, spec: LookaheadMind | ReflectiveMind, world: TabularWorld
-) -> Learner:
+def _with_model(tables: Learner, spec: PlannerMind, world: TabularWorld) -> Learner:
     model = given_model(world)
     feature = outcome_features(world, spec.features)
     return tables._replace(

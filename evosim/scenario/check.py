@@ -15,7 +15,7 @@ from evosim.scenario.biology import Replay
 from evosim.scenario.check_biology import check_biology
 from evosim.scenario.keys import join_key, split_key
 from evosim.scenario.model import ScenarioModel
-from evosim.scenario.study_parts import Assay, Measure
+from evosim.scenario.study_parts import Assay, Measure, Trial
 from evosim.scenario.world import Context, Direction, LandscapeWorld, UserWorld
 
 #: Frequencies that should sum to 1 may miss it by the rounding of decimals in the file.
@@ -44,6 +44,8 @@ def check_model(model: ScenarioModel, extra_genes: Iterable[str] = ()) -> None:
         _check_phases(model)
         for assay in model.assay:
             _check_assay(assay, model)
+        for trial in model.trial:
+            _check_trial(trial, model)
     _check_exact_assays(model)
     _check_interventions(model)
     check_biology(model, extra_genes)
@@ -75,7 +77,7 @@ def check_arms(model: ScenarioModel, cells: Sequence[ArmCell]) -> None:
 
 
 def _check_names(model: ScenarioModel) -> None:
-    for what in ("context", "phase", "assay", "arm"):
+    for what in ("context", "phase", "assay", "trial", "arm"):
         names = [item.name for item in getattr(model, what)]
         for index, name in enumerate(names):
             if name in names[:index]:
@@ -87,10 +89,11 @@ def _check_names(model: ScenarioModel) -> None:
 
 
 def _check_bare_landscape(model: ScenarioModel) -> None:
-    for key in ("context", "cues", "phase", "assay", "predict"):
+    for key in ("context", "cues", "phase", "assay", "trial", "predict"):
         if getattr(model, key):
             raise UserError(
-                "a landscape has no states, so no contexts, cues, phases, assays or predictors",
+                "a landscape has no states, so no contexts, cues, phases, assays, trials or "
+                "predictors",
                 key=key,
                 allowed="nothing",
             )
@@ -148,6 +151,20 @@ def _check_assay(assay: Assay, model: ScenarioModel) -> None:
         action = getattr(assay.measure, part)
         if action is not None:
             _check_action(action, model, f"{key}.measure.{part}")
+
+
+def _check_trial(trial: Trial, model: ScenarioModel) -> None:
+    key = join_key(["trial", trial.name])
+    contexts = [context.name for context in model.context]
+    _known(trial.context, contexts, "context", f"{key}.context")
+    if trial.elsewhere is not None:
+        _known(trial.elsewhere, contexts, "context", f"{key}.elsewhere")
+    if trial.control is not None:
+        others = [other.name for other in model.trial if other.name != trial.name]
+        _known(trial.control, others, "other trial", f"{key}.control")
+    regions = getattr(model.world, "regions", None)
+    if isinstance(regions, dict):
+        _known(trial.region, regions, "region", f"{key}.region")
 
 
 def _check_action(action: str, model: ScenarioModel, key: str) -> None:

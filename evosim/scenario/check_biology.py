@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from evosim.errors import UserError, did_you_mean
 from evosim.scenario.biology import Gene
-from evosim.scenario.minds import PlannerMind, ReflexMind, UserMind
 from evosim.scenario.keys import join_key
 from evosim.scenario.kinds import user_parts
+from evosim.scenario.minds import PlannerMind, ReflexMind, UserMind
 from evosim.scenario.model import ScenarioModel
 from evosim.scenario.world import LandscapeWorld
 

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 
 from evosim.scenario.arms import ArmCell
-from evosim.scenario.minds import ModelFreeMind, PlannerMind, ReflexMind
 from evosim.scenario.check_biology import locus_count
 from evosim.scenario.kinds import user_parts
+from evosim.scenario.minds import ModelFreeMind, PlannerMind, ReflexMind
 from evosim.scenario.model import ScenarioModel
 
 

@@ -126,21 +126,16 @@ class LookaheadMind(_Planner):
     kind: Literal["lookahead"]
 
 
-class AbstractMind(_Chooser):
-    """Values options by the topic that places show, once for all places that show it."""
+class AbstractMind(_Planner):
+    """Looks ahead, but where places show a topic it values options by the topic alone."""
 
-    genes: ClassVar[tuple[str, ...]] = (
-        "learning_rate", "temperature", "discount", "epsilon", "optimism",
-    )  # fmt: skip
+    genes: ClassVar[tuple[str, ...]] = (*_Planner.genes, "optimism")
 
     kind: Literal["abstract"]
     topics: Annotated[list[Name], Field(min_length=1)] = Field(
         description="cues that name a topic; a place shows the first of them that it has"
     )
-    learning_rate: Probability | None = Field(
-        default=None, description="step of the values (default: the mean of all that happened)"
-    )
-    optimism: float = Field(default=0.0, description=f"what values start at{_OVERRIDE}")
+    optimism: float = Field(default=0.0, description=f"worth of an option never used{_OVERRIDE}")
 
 
 class ReflectiveMind(_Planner):
@@ -195,6 +190,4 @@ Mind = Annotated[
     | Annotated[UserMind, Tag("user")],
     Discriminator(_mind_kind),
 ]
-#: Minds that change during life in tables of values per percept.
-ValueMind = ModelFreeMind | LookaheadMind | AbstractMind | ReflectiveMind
-PlannerMind = LookaheadMind | ReflectiveMind
+PlannerMind = LookaheadMind | AbstractMind | ReflectiveMind

@@ -19,6 +19,7 @@ from evosim.scenario.study_parts import (
     Phase,
     Predict,
     Record,
+    Trial,
 )
 from evosim.scenario.world import Context, CueEntry, World
 
@@ -52,6 +53,7 @@ class ScenarioModel(Table):
     phase: list[Phase] = Field(default_factory=list)
     intervention: list[Intervention] = Field(default_factory=list)
     assay: list[Assay] = Field(default_factory=list)
+    trial: list[Trial] = Field(default_factory=list)
     record: Record = Field(default_factory=Record)
     ledger: Ledger = Field(default_factory=Ledger)
     predict: Predict | None = None

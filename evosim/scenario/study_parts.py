@@ -72,6 +72,41 @@ class Assay(Table):
     )
 
 
+class Trial(Table):
+    """Whole lives lived in a copy of the world, and the indices of bad exploration in them.
+
+    All trials of a generation share their luck: the same agents with the same draws, so that two
+    trials in two contexts are a pair.
+    """
+
+    name: Name
+    context: Name = Field(description="where all episodes of these lives take place")
+    control: Name | None = Field(
+        default=None,
+        description="the trial that shows what the same agents do without the accident; the "
+        "foresight horizon is measured against it",
+    )
+    region: Name = Field(description="label of the world's places that may come to be avoided")
+    elsewhere: Name | None = Field(
+        default=None,
+        description="context in which the region plays no part, for competence elsewhere "
+        "(default: the same context, without choosing to enter the region)",
+    )
+    windows: Annotated[int, Field(ge=4, le=200)] = Field(
+        default=10, description="stretches of the life's episodes that are told apart"
+    )
+    agents: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="most agents per replicate that live it (default: all)"
+    )
+    forced: Annotated[int, Field(ge=0, le=1000)] = Field(
+        default=0,
+        description="entries by a forced choice after the life, to find the dose that unlocks",
+    )
+    every: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="generations between trials (default: as recorded)"
+    )
+
+
 class Record(Table):
     """What is written, and how often; recording changes nothing."""
 

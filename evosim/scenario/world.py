@@ -28,7 +28,10 @@ class _Episodic(Table):
         default=1, description="longest episode, in steps"
     )
     episodes: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
-        default=1, description="episodes per life; the context of each is drawn per agent"
+        default=1, description="episodes per life; their contexts are drawn per agent"
+    )
+    context_per: Literal["episode", "life"] = Field(
+        default="episode", description="how often the context is drawn"
     )
     step_payoff: float = Field(
         default=0.0, description="payoff added at every step (a cost if negative)"

@@ -14,7 +14,11 @@ from evosim.worlds.tabular import I32, TabularWorld
 
 
 def world_tables(
-    world: TabularWorld, track: I32, step_payoff: float = 0.0, step_reward: float = 0.0
+    world: TabularWorld,
+    track: I32,
+    step_payoff: float = 0.0,
+    step_reward: float = 0.0,
+    one_context: bool = False,
 ) -> WorldTables:
     """Flatten a tabular world.
 
@@ -25,6 +29,8 @@ def world_tables(
         Ledger slot of each state, or -1.
     step_payoff, step_reward : float
         What a step itself brings, also where nothing is paid a second time.
+    one_context : bool
+        The context is drawn once a life.
     """
     variants, states = world.percept.shape
     base = (np.arange(variants, dtype=np.int32) * states)[:, None, None, None]
@@ -54,6 +60,7 @@ def world_tables(
         step_payoff=step_payoff,
         step_reward=step_reward,
         parameters=np.zeros((variants, 0)),
+        one_context=one_context,
     )
 
 

@@ -1,0 +1,351 @@
+"""Trials: whole lives lived in a copy of the world, for observers only.
+
+The same genomes live the same kind of life, with draws from a key space of their own that all
+trials of a generation share: two trials in two contexts differ in nothing but the context.
+Nothing that the run reads is written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evosim import spectrum
+from evosim.assays import learned_probabilities
+from evosim.errors import UserError, did_you_mean
+from evosim.kernels.accelerate import run_blocks
+from evosim.kernels.learn import live_and_learn
+from evosim.kernels.mind import Trail
+from evosim.kernels.philox import ASSAY
+from evosim.minds.trail import new_trail
+from evosim.resolve import Resolved
+from evosim.scenario.study_parts import Trial
+from evosim.spectrum import Site
+
+F64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class TrialPlan:
+    """A trial ready to be lived.
+
+    Attributes
+    ----------
+    spec : Trial
+    variants : (C,) float64
+        Cumulative shares of the context's variants.
+    site : Site
+        The variant of the context with all cues seen.
+    elsewhere : Site or None
+    episodes : (W,) float64
+        Episodes in each window.
+    every : int
+        Generations between trials.
+    """
+
+    spec: Trial
+    variants: F64
+    site: Site
+    elsewhere: Site | None
+    episodes: F64
+    every: int
+
+
+@dataclass(frozen=True)
+class Lived:
+    """What a trial's lives did, per replicate and agent.
+
+    Attributes
+    ----------
+    trail : Trail
+    genes : (R, n, L) float32
+        Expressed values at birth.
+    learned : (R, n, V) float64
+        What was reported at the end of the life.
+    alive : (R, n) bool
+    """
+
+    trail: Trail
+    genes: NDArray[np.float32]
+    learned: F64
+    alive: NDArray[np.bool_]
+
+
+def plan_trial(trial: Trial, resolved: Resolved, every: int) -> TrialPlan:
+    """Prepare a trial.
+
+    Raises
+    ------
+    UserError
+        If agents never change during life, or region or context do not exist.
+    """
+    key = f"trial.{trial.name}"
+    world, tables = resolved.world, resolved.tables
+    if world is None or tables is None or resolved.world_tag.numba_type.kind != "tabular":
+        raise UserError("this world has no tables to live a trial in", key=key)
+    if resolved.learning is None:
+        raise UserError(
+            "these agents do not change during life: an assay measures them exactly",
+            key=key,
+            allowed="minds that learn",
+        )
+    if trial.region not in world.regions:
+        raise UserError(
+            f"there is no region '{trial.region}'",
+            key=f"{key}.region",
+            allowed=", ".join(world.regions) or "regions = { NAME = [STATE, ...] } in the world",
+            hint=did_you_mean(trial.region, world.regions),
+        )
+    region = world.regions.index(trial.region)
+    share = np.where(
+        world.variant_context == world.contexts.index(trial.context), world.variant_share, 0.0
+    )
+    site = spectrum.make_site(world, _seen(resolved, trial.context), region, tables.step_payoff)
+    if not site.entry.any():
+        raise UserError(
+            f"nobody can choose to enter '{trial.region}' in context '{trial.context}'",
+            key=f"{key}.region",
+        )
+    elsewhere = None
+    if trial.elsewhere is not None:
+        variant = _seen(resolved, trial.elsewhere)
+        elsewhere = spectrum.make_site(world, variant, region, tables.step_payoff)
+    if world.episodes < trial.windows:
+        raise UserError(
+            f"{trial.windows} windows in {world.episodes} episodes",
+            key=f"{key}.windows",
+            allowed=f"4 to {world.episodes}",
+        )
+    turn = np.arange(world.episodes) * trial.windows // world.episodes
+    episodes = np.bincount(turn, minlength=trial.windows).astype(np.float64)
+    return TrialPlan(
+        trial, np.cumsum(share) / share.sum(), site, elsewhere, episodes, trial.every or every
+    )
+
+
+def _seen(resolved: Resolved, context: str) -> int:
+    """Return the variant of a context in which every cue is seen."""
+    world = resolved.world
+    assert world is not None
+    own = np.flatnonzero(world.variant_context == world.contexts.index(context))
+    return int(next((v for v in own if all(world.variant_visible[v].values())), own[0]))
+
+
+def live_trial(
+    plan: TrialPlan,
+    resolved: Resolved,
+    genes: NDArray[np.float32],
+    count: NDArray[np.int64],
+    keys: NDArray[np.uint64],
+    generation: int,
+    threads: int,
+) -> Lived:
+    """Let the agents live the trial.
+
+    Parameters
+    ----------
+    genes : (R, N, L) float32
+        Expressed values at birth.
+    count : (R,) int64
+        Agents alive.
+    keys : (R,) uint64
+    generation, threads : int
+    """
+    world, tables, learning = resolved.world, resolved.tables, resolved.learning
+    assert world is not None
+    assert tables is not None
+    assert learning is not None
+    replicates, agents = genes.shape[0], min(genes.shape[1], plan.spec.agents or genes.shape[1])
+    variants, states = world.percept.shape
+    lived = np.minimum(count, agents)
+    trail = new_trail(
+        replicates, agents, plan.spec.windows, variants * states * tables.actions,
+        tables.cues.shape[1], plan.spec.forced, learning.reported,
+    )  # fmt: skip
+    at, action = spectrum.entry_start(plan.site)
+    start = np.cumsum(np.broadcast_to(at, (variants, states)), axis=1)
+    blocks = replicates * agents
+    nothing = np.zeros((replicates, agents))
+    learned = np.zeros((replicates, agents, learning.reported))
+    own = np.ascontiguousarray(genes[:, :agents])
+    run_blocks(
+        live_and_learn, blocks, threads, resolved.world_tag, tables, learning.tag,
+        learning.tables, learning.size, plan.variants, start, plan.spec.forced, action, keys,
+        generation, ASSAY, lived, own, nothing,
+        np.zeros((replicates, agents, 0), np.uint32), np.zeros((blocks, variants)),
+        np.zeros((blocks, variants), np.int64), np.zeros_like(learned), learned, trail,
+    )  # fmt: skip
+    return Lived(trail, own, learned, np.arange(agents)[None, :] < lived[:, None])
+
+
+def policies(resolved: Resolved, genes: NDArray[np.float32], reported: F64, site: Site) -> F64:
+    """Return (n, ..., S, A) action probabilities in each state of a site.
+
+    Parameters
+    ----------
+    genes : (n, L) float32
+        Expressed values at birth.
+    reported : (n, ..., V) float64
+        What the minds reported.
+    """
+    mind, tables = resolved.mind, resolved.tables
+    assert mind is not None
+    assert tables is not None
+    lead = reported.shape[:-1]
+    temperature = np.full(lead, mind.temperature)
+    if mind.temperature_locus >= 0:
+        temperature.T[...] = genes[:, mind.temperature_locus].astype(np.float64)
+    prob = learned_probabilities(
+        resolved,
+        reported.reshape(-1, reported.shape[-1]),
+        temperature.reshape(-1),
+        np.arange(tables.cues.shape[1]),
+    )
+    return np.asarray(prob.transpose(0, 2, 1)[:, site.percept].reshape(*lead, -1, tables.actions))
+
+
+def indices(
+    plan: TrialPlan, resolved: Resolved, lived: Lived, neutral: Lived | None
+) -> dict[str, F64]:
+    """Return every index of a trial, one value per replicate (NaN where there is none).
+
+    Parameters
+    ----------
+    lived, neutral : Lived
+        The trial, and its control where it names one.
+
+    Returns
+    -------
+    dict of str -> (R,) float64
+    """
+    rows = [_of_replicate(plan, resolved, lived, neutral, r) for r in range(len(lived.alive))]
+    names = sorted({name for row in rows for name in row})
+    return {name: np.array([row.get(name, np.nan) for row in rows]) for name in names}
+
+
+def course(plan: TrialPlan, lived: Lived, resolved: Resolved) -> dict[str, F64]:
+    """Return the course of the lives, window by window, means over agents.
+
+    Returns
+    -------
+    dict of str -> (R, W) float64
+        episode (middle of the window), payoff, entered, rewarded (steps) and moved per episode.
+    """
+    n = np.maximum(lived.alive.sum(axis=1), 1)[:, None]
+    trail, per = lived.trail, plan.episodes[None, :]
+    moved = trail.moved.sum(axis=3) + trail.finished
+    entered = [
+        (_visits(plan, lived, resolved, r) * plan.site.entry).sum(axis=(0, 2, 3))
+        for r in range(len(lived.alive))
+    ]
+    return {
+        "episode": np.broadcast_to(_middles(plan), (len(n), per.size)).copy(),
+        "payoff": trail.payoff.sum(axis=1) / n / per,
+        "entered": np.array(entered) / n / per,
+        "rewarded": trail.rewarded.sum(axis=1) / n / per,
+        "moved": moved.sum(axis=1) / n / per,
+    }
+
+
+def _of_replicate(
+    plan: TrialPlan, resolved: Resolved, lived: Lived, neutral: Lived | None, r: int
+) -> dict[str, float]:
+    some = lived.alive[r]
+    if not some.any():
+        return {}
+    site, last = plan.site, spectrum.ending(plan.spec.windows)
+    visits = _visits(plan, lived, resolved, r)
+    entered = spectrum.window_rates(visits, site.entry, plan.episodes)
+    at_end = (lived.trail.payoff[r, some] / plan.episodes)[:, -last:].mean(axis=1)
+    best = float(spectrum.values(site, None))
+    random = float(spectrum.values(site, spectrum.at_random(site))[0])
+    moved = lived.trail.moved[r, some].sum() + lived.trail.finished[r, some].sum()
+    law = spectrum.collapse_law(entered.mean(axis=0), _middles(plan))
+    return {
+        "payoff": float(at_end.mean()),
+        "best": best,
+        "entered": float(entered.mean()),
+        "entered_last": float(entered[:, -last:].mean()),
+        "never_entered": float((entered[:, -last:] == 0).all(axis=1).mean()),
+        "lock_in": float(spectrum.lock_in(entered, at_end, best, random).mean()),
+        "coverage_gap": _mean(spectrum.coverage_gap(visits, site)),
+        "collapse_rate": law.rate,
+        "collapse_power": law.power,
+        "collapse_exponential": law.is_exponential,
+        "moved": float(moved / some.sum()),
+        "reward_ratio": _reward_ratio(plan, lived, r),
+        **_skill(plan, resolved, lived, neutral, r),
+        **_dose(plan, resolved, lived, r),
+    }
+
+
+def _skill(
+    plan: TrialPlan, resolved: Resolved, lived: Lived, neutral: Lived | None, r: int
+) -> dict[str, float]:
+    """Return competence elsewhere and inside, and the horizon, from policies at death."""
+    some, site = lived.alive[r], plan.site
+    own, reported = lived.genes[r, some], lived.learned[r, some]
+    policy = policies(resolved, own, reported, site)
+    if plan.elsewhere is None:
+        outside = spectrum.competence(site, policy, shut=True)
+    else:
+        away = policies(resolved, own, reported, plan.elsewhere)
+        outside = spectrum.competence(plan.elsewhere, away)
+    inside = spectrum.competence(site, policy, spectrum.region_start(site))
+    out = {
+        "competence": _mean(outside),
+        "competence_inside": _mean(inside),
+        "selective_gap": _mean(outside) - _mean(inside),
+    }
+    if neutral is not None:
+        calm = policies(resolved, own, neutral.learned[r, some], site)
+        out["horizon"], out["horizon_mean"] = spectrum.horizon(site, policy, calm)
+    return out
+
+
+def _dose(plan: TrialPlan, resolved: Resolved, lived: Lived, r: int) -> dict[str, float]:
+    """Return the forced entries that unlock, over the agents that do not enter by themselves."""
+    if not plan.spec.forced:
+        return {}
+    some = lived.alive[r]
+    own = lived.genes[r, some]
+    before = policies(resolved, own, lived.learned[r, some], plan.site)
+    shut = spectrum.entered_by_choice(plan.site, before) < spectrum.RARELY
+    if not shut.any():
+        return {}
+    after = policies(resolved, own[shut], lived.trail.policy[r, some][shut], plan.site)
+    flat = after.reshape(-1, *after.shape[-2:])
+    opened = spectrum.entered_by_choice(plan.site, flat).reshape(after.shape[:2])
+    dose = spectrum.unlock_dose(opened)
+    return {
+        "unlocked": float((dose <= plan.spec.forced).mean()),
+        "unlock_dose": float(np.median(dose)),
+    }
+
+
+def _visits(plan: TrialPlan, lived: Lived, resolved: Resolved, r: int) -> NDArray[np.int64]:
+    """Return (n, W, S, A) visits of the agents alive, variants taken together."""
+    world = resolved.world
+    assert world is not None
+    counts = lived.trail.visits[r, lived.alive[r]].astype(np.int64)
+    shape = (*counts.shape[:2], -1, len(world.states), len(world.actions))
+    return np.asarray(counts.reshape(shape).sum(axis=2))
+
+
+def _middles(plan: TrialPlan) -> F64:
+    """Return the episode in the middle of each window, counted from 1."""
+    return np.asarray(np.cumsum(plan.episodes) - plan.episodes / 2 + 0.5)
+
+
+def _reward_ratio(plan: TrialPlan, lived: Lived, r: int) -> float:
+    """Return steps with reward per episode at the end of life over those at its beginning."""
+    per = lived.trail.rewarded[r, lived.alive[r]].sum(axis=0) / plan.episodes
+    last = spectrum.ending(plan.spec.windows)
+    first = float(per[:last].mean())
+    return float(per[-last:].mean()) / first if first > 0 else float("nan")
+
+
+def _mean(values: F64) -> float:
+    return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
