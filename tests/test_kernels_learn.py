@@ -184,3 +184,19 @@ def test_one_more_episode_changes_only_what_is_learned_later():
     acts = [run("reinforce", world, m, genes, episodes=n)[1] for n in (2, 3)]
     assert (acts[0][0] <= acts[1][0]).all()
     assert (acts[0][0] < acts[1][0]).any()
+
+
+def test_what_learners_are_born_with_is_what_their_lives_report():
+    rng = np.random.default_rng(38)
+    world = tables(rng, slots=SLOTS)
+    loci = policy_loci(len(world.cues), world.outputs)
+    genes = genomes(rng, 2, AGENTS, loci)
+    m = learner(loci, learning_rate=0.2)
+    size = cross_size(loci, world.cues.shape[1], world.actions, 0)
+    *_, born, _ = run("cross", world, m, genes)
+    alone = np.empty_like(born)
+    learn.report_at_birth(0, 2 * AGENTS, Tag("mind", "cross"), m, world, size, genes, alone)
+    alive = np.arange(AGENTS)[None] < COUNT[:, None]
+    assert np.array_equal(alone[alive], born[alive])
+    want = reference.chances(genes[0, 1, 1 : 1 + loci], 0, world.cues[:, 0], world.outputs, 0.7)
+    assert alone[0, 1, : world.actions].tolist() == pytest.approx(want, abs=1e-15)
