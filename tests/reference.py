@@ -188,12 +188,20 @@ def outcome(world, cs, action, u):
     return int(world.following[entry]), world.payoff[entry], world.reward[entry], entry
 
 
+def entered(world, following):
+    """The percept that follows (None where the episode ends) and the number of the place."""
+    if following >= 0:
+        return int(world.percept[following]), int(world.percept[following])
+    return None, world.cues.shape[1] + (-1 - following) % world.start_cdf.shape[1]
+
+
 def live(world, policy, context_cdf, key, generation, agent, offset=0, learner=None):
     """One agent's life.
 
-    `policy(z, word)` returns the action at percept z; a learner is told of every step and of the
-    end of every episode. Returns acts (slot, action), and per episode (decisions made so far,
-    context, payoff).
+    `policy(z, word)` returns the action at percept z. A learner is told of every step, with the
+    percept that follows (None at the end) and the place entered (the percept, or P + state at the
+    end), and of the end of every episode. Returns acts (slot, action), and per episode (decisions
+    made so far, context, payoff).
     """
     acts, episodes, taken = [], [], set()
     decision = 0
@@ -215,7 +223,8 @@ def live(world, policy, context_cdf, key, generation, agent, offset=0, learner=N
             earned += gain
             decision += 1
             if learner is not None:
-                learner.step(z, action, reward)
+                ahead, place = entered(world, following)
+                learner.step(z, action, reward, ahead, place)
             if following < 0:
                 break
             cs = following
@@ -281,7 +290,7 @@ class Cross(Learner):
     def table(self, z):
         return self.tables[z]
 
-    def step(self, z, action, reward):
+    def step(self, z, action, reward, ahead, place):
         move = min(max(self.rate * reward, 0.0), 1.0)
         for a, p in enumerate(self.tables[z]):
             self.tables[z][a] = p + move * (1.0 - p) if a == action else p - move * p
@@ -302,7 +311,7 @@ class Reinforce(Learner):
     def table(self, z):
         return self.decode(self.weights, z)
 
-    def step(self, z, action, reward):
+    def step(self, z, action, reward, ahead, place):
         self.lived.append((z, action))
         self.total += reward
 

@@ -90,8 +90,7 @@ class Learner(NamedTuple):
     hidden : int
         tanh units of a policy over cues; 0 if linear.
     choice : int
-        NOWHERE, HERE, EVERYWHERE = 0, 1, 2
-    SOFTMAX, GREEDY or EPSILON_GREEDY.
+        SOFTMAX, GREEDY or EPSILON_GREEDY.
     rule, advantage : int
         Which update; see the kernels of the kind.
     episodic : bool
@@ -287,8 +286,9 @@ def set_numbers(mind, genes, memory):
 @inline
 def set_shares(memory):
     """Keep rates, discount, trace, epsilon and trust within [0, 1], whatever mutation brought."""
-    for k in (RATE, DISCOUNT, TRACE, EPSILON, TRUST, ACTOR_RATE, VALUE_RATE):
+    for k in (RATE, DISCOUNT, TRACE, EPSILON, TRUST, VALUE_RATE):
         memory[k] = min(max(memory[k], 0.0), 1.0)
+    memory[ACTOR_RATE] = max(memory[ACTOR_RATE], 0.0)  # a step of weights is no share
 
 
 @inline

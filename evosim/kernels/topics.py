@@ -6,9 +6,10 @@ ahead like `evosim.kernels.plan`.
 
 Reflective planner: looks ahead, and keeps a memory of topics to avoid, from an accident of its
 own (a reward below the expected one by more than `alarm`) or from a told fact, heeded with
-probability `trust` at each choice. Under an avoid label nothing is stored. It forbids itself the
-transitions that lead to such a topic, and whenever it meets a place where something is forbidden,
-also the one by which it came, as many hops up as it looks ahead.
+probability `trust` at each choice; after an accident of its own it heeds every label. Under an
+avoid label nothing is stored. It forbids itself the transitions that lead to such a topic, and
+whenever it meets a place where something is forbidden, also the one by which it came, as many
+hops up as it looks ahead.
 
 Memory after the planner's: abstract: [logged, topic and action of the option kept up], T x A
 values of options and as many counts, a log of (topic, action, reward); reflective: topics to
@@ -178,8 +179,7 @@ def _avoid(mind, world, memory, topic, why):
             outcome = _likely(mind, world, memory, z, a)
             if outcome >= 0 and mind.topic[outcome] == topic:
                 memory[forbidden + z * world.actions + a] = 1.0
-                if memory[hops + z] == 0.0:
-                    memory[hops + z] = 1.0
+                memory[hops + z] = 1.0
 
 
 @inline
@@ -197,13 +197,15 @@ def _blacklist(mind, world, memory, z, action, following):
     reach = 0.0 if entered_avoided else memory[hops + following]
     if not entered_avoided and (reach == 0.0 or reach >= depth_of(memory)):
         return 0.0
-    if entered_avoided and _likely(mind, world, memory, z, action) != following:
-        return 0.0  # a slip: the action itself leads elsewhere
+    if entered_avoided:
+        usual = _likely(mind, world, memory, z, action)
+        if usual >= 0 and usual != following:
+            return 0.0  # a slip: the action itself leads elsewhere
     at = forbidden + z * world.actions + action
     if memory[at] != 0.0:
         return 0.0
     memory[at] = 1.0
-    if memory[hops + z] == 0.0:
+    if memory[hops + z] == 0.0 or memory[hops + z] > reach + 1.0:
         memory[hops + z] = reach + 1.0
     memory[STALE] = 1.0
     return 1.0
@@ -259,7 +261,8 @@ def reflective_observe(tag, mind, world, memory, z, action, reward, following, o
     moved = 0.0
     labelled = _is_avoided(mind, memory, avoided, z) or _is_avoided(mind, memory, avoided, outcome)
     if not labelled:
-        beyond = reward - known_gain(mind, z, action, outcome)
+        surprise = places(mind, world)[0]
+        beyond = reward - known_gain(mind, z, action, outcome) - memory[surprise + outcome]
         moved += learn_step(mind, world, memory, z, action, reward, following, outcome)
         topic = mind.topic[outcome] if mind.topic[outcome] >= 0 else mind.topic[z]
         if beyond < -memory[ALARM]:

@@ -1,9 +1,10 @@
 """Model-free minds: values of actions per percept, or a policy over cues with a critic.
 
 Q-learning with Watkins's traces (Watkins 1989), SARSA(lambda) (Rummery & Niranjan 1994; Sutton &
-Barto 2018, ch. 12), and actor-critic with TD(lambda) (Sutton & Barto 2018, ch. 13.5). Traces
-accumulate. With episodic credit nothing is bootstrapped: every visit moves towards the return
-that followed it, when the episode is over.
+Barto 2018, ch. 12), and actor-critic with traces of both (Sutton & Barto 2018, ch. 13.5; the
+discount lessens what lies ahead, but not the weight of later steps). Traces accumulate. With
+episodic credit nothing is bootstrapped: when the episode is over every visit, the last one first,
+moves towards the return that followed it.
 
 Memory after the head: [logged, waiting z, its action, reward, next percept], P x A values
 (actor-critic: P values of states, then W weights of the policy), as many traces, A of scratch, and
@@ -11,6 +12,8 @@ with episodic credit a log of (z, a, reward).
 """
 
 from __future__ import annotations
+
+import numpy as np
 
 from evosim.kernels.accelerate import inline
 from evosim.kernels.mind import (
@@ -64,7 +67,7 @@ def _innate(mind, world, genes, z, a):
     features = world.cues.shape[0]
     x = 0.0
     for f in range(features):
-        x += genes[mind.policy[0] + a * features + f] * world.cues[f, z]
+        x += np.float64(genes[mind.policy[0] + a * features + f]) * world.cues[f, z]
     return x
 
 
@@ -171,20 +174,27 @@ def _critic_step(mind, world, memory, z, action, reward, following, prob):
     ahead = memory[_VALUES + following] if following >= 0 else 0.0
     error = reward + memory[DISCOUNT] * ahead - memory[_VALUES + z]
     size = memory[RATE] * error
-    if memory[TRACE] == 0.0:
-        memory[_VALUES + z] += size
-    else:
-        memory[_VALUES + _count(mind, world) + z] += 1.0
+    traced = memory[TRACE] > 0.0
+    traces = _VALUES + _count(mind, world)
+    if traced:
+        memory[traces + z] += 1.0
         decay = memory[DISCOUNT] * memory[TRACE]
-        traces = _VALUES + _count(mind, world)
         for k in range(percepts):
             memory[_VALUES + k] += size * memory[traces + k]
             memory[traces + k] *= decay
-    step = memory[ACTOR_RATE] * error / memory[TEMPERATURE]
+    else:
+        memory[_VALUES + z] += size
+    step = memory[ACTOR_RATE] * error
     for q in range(world.outputs):
-        d = step * ((1.0 if q == action else 0.0) - prob[q])
+        d = ((1.0 if q == action else 0.0) - prob[q]) / memory[TEMPERATURE]
         for f in range(features):
-            memory[_VALUES + percepts + q * features + f] += d * world.cues[f, z]
+            k = percepts + q * features + f
+            if traced:
+                memory[traces + k] += d * world.cues[f, z]
+                memory[_VALUES + k] += step * memory[traces + k]
+                memory[traces + k] *= decay
+            else:
+                memory[_VALUES + k] += step * d * world.cues[f, z]
     return size
 
 

@@ -185,7 +185,8 @@ def _check_length(name: str, loci: int, need: int) -> None:
 
 
 def _with_model(tables: Learner, spec: PlannerMind, world: TabularWorld) -> Learner:
-    model = given_model(world)
+    # What is learned in a trial may be of a context that training never shows.
+    model = given_model(world, everywhere=tables.learns_model)
     feature = outcome_features(world, spec.features)
     return tables._replace(
         branch=model.branch,

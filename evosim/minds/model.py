@@ -32,7 +32,7 @@ class GivenModel:
     gain: F64
 
 
-def given_model(world: TabularWorld) -> GivenModel:
+def given_model(world: TabularWorld, *, everywhere: bool = False) -> GivenModel:
     """Average the world's tables over the states that share a percept.
 
     Contexts weigh by their training frequency; percepts that training never shows, by all
@@ -42,12 +42,15 @@ def given_model(world: TabularWorld) -> GivenModel:
     Parameters
     ----------
     world : TabularWorld
+    everywhere : bool
+        All contexts weigh alike, so that `branch` has room for whatever can happen anywhere.
     """
     percepts, actions = world.percept_cue.shape[0], len(world.actions)
     found: list[list[dict[int, list[float]]]] = [
         [{} for _ in range(actions)] for _ in range(percepts)
     ]
-    for c, s, weight in _weighted_states(world):
+    share = world.variant_frequency(world.frequency)
+    for c, s, weight in _weighted_states(world, np.ones_like(share) if everywhere else share):
         for a in range(actions):
             _add_outcomes(world, c, s, a, weight, found[world.percept[c, s]][a])
     most = max((len(branches) for row in found for branches in row), default=1)
@@ -65,9 +68,8 @@ def given_model(world: TabularWorld) -> GivenModel:
     return GivenModel(branch, chance, gain)
 
 
-def _weighted_states(world: TabularWorld) -> list[tuple[int, int, float]]:
+def _weighted_states(world: TabularWorld, share: F64) -> list[tuple[int, int, float]]:
     """Return (variant, state, weight) of every state that some percept stands for."""
-    share = world.variant_frequency(world.frequency)
     live = world.terminal == 0
     trained = np.zeros(world.percept_cue.shape[0])
     np.add.at(trained, world.percept[live], np.broadcast_to(share[:, None], live.shape)[live])
