@@ -85,6 +85,7 @@ def pretend(scenario, *, threads=None, progress=None):
         "trajectory": trajectory,
         "contexts": trajectory[["arm", "replicate", "generation"]].assign(context="day"),
         "assays": trajectory[["arm", "replicate", "generation"]].assign(value=0.25),
+        "trials": pd.DataFrame({"arm": pd.Series(dtype="str")}),
         "ledger": pd.DataFrame({"arm": pd.Series(dtype="str"), "before": pd.Series(dtype=float)}),
         "predictions": pd.DataFrame({"arm": pd.Series(dtype="str")}),
         "scores": scores(),

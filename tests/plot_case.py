@@ -137,6 +137,7 @@ def _lives(
         "trajectory": trajectory,
         "contexts": _contexts(head, rho, payoff),
         "assays": _assays(head, left, jump),
+        "trials": pd.DataFrame({"arm": pd.Series(dtype="str")}),
         "ledger": _ledger(head, bias, coin_, walk[2], rho),
         "predictions": _predictions(head[last], left[last]),
         "scores": _scores(head[last], rho, rng),

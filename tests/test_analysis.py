@@ -151,7 +151,9 @@ def test_script_writes_beside_the_run(
     made: dict[str, SimpleNamespace], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = made["predictors"]
-    names = ("trajectory", "contexts", "assays", "ledger", "predictions", "scores", "claims")
+    names = (
+        "trajectory", "contexts", "assays", "trials", "ledger", "predictions", "scores", "claims",
+    )  # fmt: skip
     tables = {name: getattr(run, name) for name in names}
     stored = Run({"schema_version": 1}, scenario=run.scenario, tables=tables, population={})
     save(stored, tmp_path / "predictors")

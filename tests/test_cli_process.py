@@ -106,7 +106,7 @@ def test_the_same_seed_gives_the_same_bytes(folder):
     for name, options in {"a": ["--threads", "1"], "b": [], "c": ["--seed", "6"]}.items():
         assert done(*run, name, *options, folder=folder)[0] == 0
     files = [path.name for path in (folder / "a").iterdir() if path.name != "run.json"]
-    assert len(files) == 10
+    assert len(files) == 11
     for name in files:
         assert (folder / "a" / name).read_bytes() == (folder / "b" / name).read_bytes(), name
     name = "trajectory.parquet"
