@@ -72,12 +72,16 @@ def _block(recorder: Recorder, row: dict[str, Any]) -> pd.DataFrame:
 
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:
-    """Give missing numbers a name: a float column with NaN becomes nullable."""
+    """Give missing numbers a name: a float column with NaN becomes nullable.
+
+    Which lives have which index of a trial differs between replicates: these columns are always
+    nullable, so that a replicate has the same table alone and with others.
+    """
     changes: dict[Any, str] = {}
     for name in frame.columns:
         column = frame[name]
         if column.dtype == object:
             changes[name] = "str"
-        elif column.dtype == np.float64 and column.isna().any():
+        elif column.dtype == np.float64 and (column.isna().any() or name.startswith("trial.")):
             changes[name] = "Float64"
     return frame.astype(changes)

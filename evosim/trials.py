@@ -26,6 +26,13 @@ from evosim.spectrum import Site
 
 F64 = NDArray[np.float64]
 
+#: Indices that every trial has; the others need a control or forced entries.
+_ALWAYS = (
+    "best", "collapse_exponential", "collapse_power", "collapse_rate", "competence",
+    "competence_inside", "coverage_gap", "entered", "entered_last", "lock_in", "moved",
+    "never_entered", "payoff", "reward_ratio", "selective_gap",
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class TrialPlan:
@@ -221,7 +228,10 @@ def indices(
     dict of str -> (R,) float64
     """
     rows = [_of_replicate(plan, resolved, lived, neutral, r) for r in range(len(lived.alive))]
-    names = sorted({name for row in rows for name in row})
+    # All of them, whichever replicates are run and whatever they did.
+    names = [*_ALWAYS]
+    names += ["horizon", "horizon_mean"] if plan.spec.control else []
+    names += ["unlocked", "unlock_dose"] if plan.spec.forced else []
     return {name: np.array([row.get(name, np.nan) for row in rows]) for name in names}
 
 
