@@ -126,8 +126,9 @@ def mind(kind: str) -> Callable[[type], type]:
     cues, memory)``, ``prefer(parameters, memory, percept, cues, out)`` (probabilities of the
     actions) and ``observe(parameters, memory, percept, action, reward, following, cues)``, which
     learns from a step and returns how much it changed (0.0 for not at all). `memory` is a
-    float64 array of its own, `cues` a (cues, percepts) table, `following` the next percept or -1
-    where the episode ends.
+    float64 array of the agent's own, all 0 before its birth, `cues` a (cues, percepts) table,
+    `following` the next percept or -1 where the episode ends. Until `observe` returns something
+    else than 0 the probabilities at a percept are asked for only once.
     """
     return _register("mind", kind)
 

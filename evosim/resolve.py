@@ -267,6 +267,10 @@ def _user_mind(
         return user_tag(entry, "logits"), tables._replace(rule=NONE), 0, need, None
     tag = user_tag(entry, "birth", "prefer", "observe")
     room = int(entry.cls.memory(actions, world.percept_cue.shape[0]))  # type: ignore[attr-defined]
+    if room < 0:
+        raise UserError(
+            f"mind '{spec.kind}': memory gives {room} numbers", key="mind.kind", allowed="0 or more"
+        )
     return tag, tables, 0, need, UserLearner(tag, values, room)
 
 

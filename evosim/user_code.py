@@ -178,6 +178,8 @@ def _does_not_compile(name: str, function: FunctionType) -> tuple[int, str]:
     given = compiled.nopython_signatures[0].return_type
     if name == "step" and not (isinstance(given, types.BaseTuple) and len(given) == 4):
         return code.co_firstlineno, "step must return (state, payoff, reward, ends)"
+    if name == "observe" and not isinstance(given, types.Number | types.Boolean):
+        return code.co_firstlineno, "observe must return how much was learned, a number"
     return code.co_firstlineno, ""
 
 

@@ -44,7 +44,8 @@ def live(kind, world, m, size, genes, *, flat=(0, 2 * AGENTS), values=None):
         new_trail(2, AGENTS, 1, entries, percepts, 0, values),
     )
     learn.live_and_learn(
-        *flat, Tag("world", "tabular"), world, Tag("mind", kind), m, size, CDF, world.start_cdf,
+        *flat, Tag("world", "tabular"), world, Tag("mind", kind), m, size, CDF[-contexts:],
+        world.start_cdf,
         0, np.zeros(0, np.int64), KEYS[:2], GENERATION, 0, COUNT, genes, *out,
     )  # fmt: skip
     return out

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import reference_minds as ref
 from kernels_case import learner
-from minds_case import AGENTS, compare, live, without_genes, world_of
+from minds_case import AGENTS, alive, compare, live, without_genes, world_of
 from test_kernels_plan import planner
 
 from evosim.kernels.plan import plan_size
@@ -105,37 +105,58 @@ def test_lives_of_reflective_planners(case):
         assert max(hop for who in minds.values() for hop in who.hops.values()) > 1
 
 
-def road(depth, *, entered, learned=False, **given):
-    """Five places in a row, the last of which shows topic 0; action 0 goes on, 1 ends.
+def walk(onto, shown, start, tolls=(), **given):
+    """A world whose action a leads from z to ``onto[z][a]`` (None: the end), and its planner.
 
-    The life begins at place `entered`; the step onto the last place brings -2.
+    Entering a place of `tolls` brings -2, which the given model does not know.
     """
-    branch = np.full((5, 2, 1), -1, np.int32)
-    branch[:4, 0, 0], branch[4, 0, 0], branch[:, 1, 0] = [1, 2, 3, 4], 9, np.arange(5, 10)
-    topic = np.full(10, -1, np.int32)
-    topic[4] = 0
+    n = len(onto)
+    branch = np.array([[[n + z if to is None else to] for to in row] for z, row in enumerate(onto)])
     m = learner(
-        branch=branch, chance=np.ones((5, 2, 1)), gain=np.zeros((5, 2, 1)), topic=topic, topics=1,
-        told=np.zeros(1, np.uint8), feature=np.zeros((10, 0)), averaging=True, depth=depth,
-        alarm=1.0, learns_model=learned, temperature=1.0, untried=0.0, **given,
+        branch=branch.astype(np.int32), chance=np.ones((n, 2, 1)), gain=np.zeros((n, 2, 1)),
+        topic=np.array([*shown, *[-1] * n], np.int32), topics=max(shown) + 1,
+        told=np.zeros(max(shown) + 1, np.uint8), feature=np.zeros((2 * n, 0)), averaging=True,
+        alarm=1.0, temperature=1.0, **given,
     )  # fmt: skip
-    _, world = world_of(90, percepts=5, outcomes=1)
-    on = np.repeat([1, 2, 3, 4, -5], 2)
-    on[1::2] = -1 - np.arange(5)
-    reward = np.zeros(20)
-    reward[6] = reward[16] = -2.0
+    _, world = world_of(90, percepts=n)
+    following = np.where(branch < n, branch, -1 - (branch - n)).ravel().astype(np.int32)
+    reward = np.where(np.isin(following, tolls), -2.0, 0.0)
     world = world._replace(
-        following=np.concatenate([on, np.where(on >= 0, on + 5, on - 5)]).astype(np.int32),
-        cdf=np.ones(20), reward=reward, payoff=reward, start=np.full(2, entered, np.int32),
-        percept=np.tile(np.arange(5), 2).astype(np.int32), steps=5,
+        following=following, cdf=np.ones(2 * n), reward=reward, payoff=reward, outcomes=1,
+        start=np.array([start], np.int32), start_cdf=np.ones((1, n)), steps=n,
+        percept=np.arange(n, dtype=np.int32), track=np.full(n, -1, np.int32),
+        parameters=np.zeros((1, 0)),
     )  # fmt: skip
-    size = plan_size(5, 2, 1, 10, 0, learned)
-    return world, m, reflective_size(size, 5, 2, 1)
+    size = plan_size(n, 2, 1, 2 * n, 0, m.learns_model)
+    return world, m, reflective_size(size, n, 2, m.topics)
+
+
+def road(depth, *, entered=0, **given):
+    """Five places in a row, the last of which shows topic 0 and costs; action 1 leaves."""
+    onto = [(1, None), (2, None), (3, None), (4, None), (None, None)]
+    return walk(onto, [-1, -1, -1, -1, 0], entered, [4], depth=depth, **given)
+
+
+def test_hops_are_counted_from_the_nearest_label():
+    """From 1 one way leads straight to a label, the other by 2, or by 2 and 3, to another one."""
+    short = [(1, None), (2, 4), (3, None), (None, None), (None, None)]
+    long = [(1, None), (2, 5), (3, None), (4, None), (None, None), (6, None), (None, None)]
+    for onto, shown, tolls, depth in (
+        (short, [-1, -1, -1, 0, 1], [3, 4], 2),
+        (long, [-1, -1, -1, -1, 0, -1, 1], [4, 6], 3),
+    ):
+        world, m, size = walk(onto, shown, 0, tolls, depth=depth)
+        lived = live("reflective", world._replace(episodes=300), m, size, without_genes())
+        first = np.array([lived.learned[who].reshape(-1, 2)[:2, 0] for who in alive()])
+        assert (first[:, 0] == 0.0).all()
+        # Who met the farther label first has forbidden both ways, so none is; others only one.
+        assert (first[:, 1] < 1.0).any()
+        assert (first[:, 1] == 1.0).any()
 
 
 def test_a_told_label_is_heeded_as_far_as_it_is_trusted():
     for trust in (0.0, 0.25, 1.0):
-        world, m, size = road(2, entered=0, trust=trust)
+        world, m, size = road(2, trust=trust)
         m = m._replace(told=np.ones(1, np.uint8))
         born = live("reflective", world._replace(episodes=1), m, size, without_genes()).born
         p = born[0, 0].reshape(5, 2)[:, 0].tolist()
@@ -147,18 +168,18 @@ def test_a_told_label_is_heeded_as_far_as_it_is_trusted():
 @pytest.mark.parametrize("depth", [1, 2, 3])
 def test_after_an_accident_the_way_is_forbidden_as_far_as_the_agent_looks_ahead(depth, learned):
     """Agents walk the road again and again; each walk forbids one hop more, up to the depth."""
-    world, m, size = road(depth, entered=0, learned=learned)
+    world, m, size = road(depth, learns_model=learned)
     lived = live("reflective", world._replace(episodes=400), m, size, without_genes())
     on = lived.learned[0, 0].reshape(5, 2)[:, 0]
     assert (on[:4] == 0.0).tolist() == [4 - z <= depth for z in range(4)]
-    entries = lived.trail.visits[0, 0, 0].reshape(2, 5, 2)[:, 3, 0].sum()
+    entries = lived.trail.visits[0, 0, 0].reshape(5, 2)[3, 0]
     assert entries == 1  # own accident once, and never again
 
 
 def test_nothing_is_stored_under_a_label():
     world, m, size = road(2, entered=4, trust=0.0)
     # Episodes begin on the labelled place, and its end pays.
-    world = world._replace(reward=np.ones(20), episodes=50)
+    world = world._replace(reward=np.ones(10), episodes=50)
     free = live("reflective", world, m, size, without_genes())
     told = m._replace(told=np.ones(1, np.uint8))
     blind = live("reflective", world, told, size, without_genes())
@@ -169,14 +190,14 @@ def test_nothing_is_stored_under_a_label():
 
 def test_an_option_is_kept_up_as_long_as_the_topic_is_shown():
     """All places of the road show the topic: a walk is all of one action, or ends at once."""
-    world, m, _ = road(2, entered=0)
+    world, m, _ = road(2)
     topic = m.topic.copy()
     topic[:5] = 0
     m = m._replace(topic=topic)
     size = abstract_size(plan_size(5, 2, 1, 10, 0, False), 2, 1, world.steps)
     world = world._replace(episodes=200)
     lived = live("abstract", world, m, size, without_genes())
-    done = lived.trail.visits[0, 0, 0].reshape(2, 5, 2).sum(axis=0)
+    done = lived.trail.visits[0, 0, 0].reshape(5, 2)
     assert done[:, 0].tolist() == [done[0, 0]] * 5  # who goes on goes on to the end
     assert done[1:, 1].tolist() == [0] * 4
     # The option ended with 0, going on brings -2: less than half go on.

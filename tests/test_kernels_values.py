@@ -34,6 +34,8 @@ CASES = [
     ("sarsa", 3, 0.6, 0.9, "softmax", False),
     ("sarsa", 3, 1.0, 0.8, "epsilon-greedy", False),
     ("sarsa", 2, 0.5, 1.0, "greedy", False),
+    ("q", 2, 1.0, 1.0, "softmax", False),
+    ("q", 2, 0.9, 1.0, "greedy", False),
     ("q", 3, 0.0, 0.9, "softmax", True),
     ("sarsa", 2, 0.0, 1.0, "epsilon-greedy", True),
 ]
@@ -42,7 +44,7 @@ CASES = [
 @pytest.mark.parametrize(("rule", "actions", "trace", "discount", "choice", "episodic"), CASES)
 def test_values_of_actions(rule, actions, trace, discount, choice, episodic):
     seed = CASES.index((rule, actions, trace, discount, choice, episodic))
-    _, world = world_of(seed, low=-1.0, actions=actions, once=actions == 3)
+    _, world = world_of(seed, low=-1.0, actions=actions, once=actions == 3, episodes=40)
     numbers = {
         "learning_rate": 0.4, "temperature": 0.3, "discount": discount, "trace": trace,
         "optimism": 0.25, "epsilon": 0.2,

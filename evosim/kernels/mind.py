@@ -210,6 +210,7 @@ def _awaken(tag, mind, world, genes, memory):
 
     def user(tag, mind, world, genes, memory):
         set_numbers(mind, genes, memory)
+        memory[HEAD:] = 0.0  # not what the agent before remembered
         own = genes[mind.policy[0] : mind.policy[1]]
         function(mind.parameters, own, world.cues, memory[HEAD:])
 
@@ -225,6 +226,7 @@ def _prefer(tag, mind, world, memory, z, prob):
     function = numba.njit(error_model="numpy")(functions_of(tag)["prefer"])
 
     def user(tag, mind, world, memory, z, prob):
+        prob[:] = 0.0
         function(mind.parameters, memory[HEAD:], z, world.cues, prob)
 
     return user
