@@ -29,7 +29,7 @@ class Lived(NamedTuple):
     trail: Trail
 
 
-def live(kind, world, m, size, genes, *, flat=(0, 2 * AGENTS), values=None):
+def live(kind, world, m, size, genes, *, flat=(0, 2 * AGENTS), values=None, generation=GENERATION):
     """Live the lives of (2, AGENTS) agents, all of which is recorded."""
     percepts, contexts = world.cues.shape[1], len(world.start)
     values = percepts * world.actions if values is None else values
@@ -46,7 +46,7 @@ def live(kind, world, m, size, genes, *, flat=(0, 2 * AGENTS), values=None):
     learn.live_and_learn(
         *flat, Tag("world", "tabular"), world, Tag("mind", kind), m, size, CDF[-contexts:],
         world.start_cdf,
-        0, np.zeros(0, np.int64), KEYS[:2], GENERATION, 0, COUNT, genes, *out,
+        0, np.zeros(0, np.int64), KEYS[:2], generation, 0, COUNT, genes, *out,
     )  # fmt: skip
     return out
 

@@ -146,8 +146,12 @@ def test_hops_are_counted_from_the_nearest_label():
         (long, [-1, -1, -1, -1, 0, -1, 1], [4, 6], 3),
     ):
         world, m, size = walk(onto, shown, 0, tolls, depth=depth)
-        lived = live("reflective", world._replace(episodes=300), m, size, without_genes())
-        first = np.array([lived.learned[who].reshape(-1, 2)[:2, 0] for who in alive()])
+        world = world._replace(episodes=300)
+        lives = [
+            live("reflective", world, m, size, without_genes(), generation=g) for g in range(5)
+        ]
+        first = [lived.learned[who].reshape(-1, 2)[:2, 0] for lived in lives for who in alive()]
+        first = np.array(first)
         assert (first[:, 0] == 0.0).all()
         # Who met the farther label first has forbidden both ways, so none is; others only one.
         assert (first[:, 1] < 1.0).any()

@@ -24,11 +24,12 @@ def test_the_explained_scenario_runs_and_its_claims_hold(tmp_path):
     assert list(run.claims["verdict"]) == ["holds", "holds"]
 
 
-def test_the_world_on_a_ring_runs_through_the_real_command(tmp_path):
-    ring = next(code for code in blocks("python") if "class Ring" in code)
-    (tmp_path / "ring.py").write_text(ring)
-    (tmp_path / "ring.toml").write_text(blocks("toml")[1])
-    command = [sys.executable, "-m", "evosim", "run", "ring.toml", "--plugin", "ring.py"]
+@pytest.mark.parametrize(("name", "which"), [("ring", 1), ("habit", 2)])
+def test_users_own_files_run_through_the_real_command(tmp_path, name, which):
+    own = next(code for code in blocks("python") if f"class {name.title()}" in code)
+    (tmp_path / f"{name}.py").write_text(own)
+    (tmp_path / f"{name}.toml").write_text(blocks("toml")[which])
+    command = [sys.executable, "-m", "evosim", "run", f"{name}.toml", "--plugin", f"{name}.py"]
     done = subprocess.run(
         [*command, "--no-plots", "--out", "out"], cwd=tmp_path, capture_output=True, text=True
     )
