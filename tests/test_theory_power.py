@@ -11,7 +11,7 @@ import pytest
 from evosim import engine
 from evosim.errors import EngineError
 from evosim.kernels import landscape, reproduce, select
-from evosim.kernels.mind import RATE
+from evosim.kernels.mind import EPSILON, RATE, TRACE
 from evosim.validate import matching
 
 
@@ -88,12 +88,12 @@ def world_with(**changes):
     return lambda world: world._replace(**{k: f(getattr(world, k)) for k, f in changes.items()})
 
 
-def faster(times):
-    """Learning rates that many times as large."""
+def scaled(times, number=RATE):
+    """One of the mind's numbers, by default the learning rate, that many times as large."""
 
     def change(mind):
         numbers = mind.numbers.copy()
-        numbers[RATE] *= times
+        numbers[number] *= times
         return mind._replace(numbers=numbers)
 
     return change
@@ -177,18 +177,34 @@ BROKEN = {
         ["establishment_density"],
     ),
     "learning 5 % too fast": (
-        lambda: rearranged(engine, "live_and_learn", arg5=faster(1.05)),
+        lambda: rearranged(engine, "live_and_learn", arg5=scaled(1.05)),
         [
             "reinforce_gradient", "cross_replicator", "plateau_expected", "replicator",
+            "credit_reach",
         ],
     ),
     "learning twice as fast": (
-        lambda: rearranged(engine, "live_and_learn", arg5=faster(2.0)),
-        ["reinforce_baseline", "plateau_sampled", "reward_inaction"],
+        lambda: rearranged(engine, "live_and_learn", arg5=scaled(2.0)),
+        [
+            "reinforce_baseline", "plateau_sampled", "reward_inaction", "key_never",
+            "cross_never", "hot_stove", "greedy_ruin",
+        ],
     ),
     "rewards squared": (
         lambda: rearranged(engine, "live_and_learn", arg3=world_with(reward=lambda x: x * x)),
-        ["reward_scale", "reinforce_gradient", "cross_replicator"],
+        ["reward_scale", "reinforce_gradient", "cross_replicator", "greedy_ruin"],
+    ),
+    "rewards for nothing": (
+        lambda: rearranged(engine, "live_and_learn", arg3=world_with(reward=lambda x: x + 0.5)),
+        ["key_without_advantage", "credit_reach"],
+    ),
+    "exploring a fifth less": (
+        lambda: rearranged(engine, "live_and_learn", arg5=scaled(0.8, EPSILON)),
+        ["epsilon_greedy_key"],
+    ),
+    "traces that fade too fast": (
+        lambda: rearranged(engine, "live_and_learn", arg5=scaled(0.99, TRACE)),
+        ["credit_reach"],
     ),
     "learning without being there": (
         lambda: followed(engine, "live_and_learn", also_elsewhere),

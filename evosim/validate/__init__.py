@@ -9,10 +9,13 @@ share no code with it. ``evosim validate`` prints the table; the tests run a qui
 - `traits`: breeding values, thresholds, stabilising selection (T18, T19, T28, T72).
 - `networks`: a sharp peak against a flat one (T26).
 - `learners`, `weights`: reinforcement learning as selection (T57-T61, T66).
+- `exploration`, `estimates`: what learners never try, shun, and credit (T64, T65, T67-T70).
 """
 
 from evosim.validate import (  # noqa: F401  (importing registers their results)
     drift,
+    estimates,
+    exploration,
     fixation,
     learners,
     networks,
