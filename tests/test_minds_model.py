@@ -84,8 +84,7 @@ def test_contexts_weigh_by_their_frequency():
 
 
 def test_what_only_an_unmet_context_shows_is_known_from_there():
-    cues = {"bias": 1, "ctx": {"one_hot": "context"}}
-    made, _ = world(cues=cues)
+    made, _ = world(cues={"in hall": {"states": {"hall": 1}}, "ctx": {"one_hot": "context"}})
     never = int(made.percept[1, made.states.index("hall")])
     left = int(made.percept[1, made.states.index("left")])
     assert outcomes(given_model(made), never, 1) == {left: (1.0, 9.0)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -179,6 +180,10 @@ def test_coverage_gap_by_hand():
     visits[1, 2, ROAD], visits[1, 3, L1] = 1, 1  # 2 of 4, 2 of 4
     assert spectrum.coverage_gap(visits, made).tolist()[:2] == [1.0, 0.0]
     assert math.isnan(spectrum.coverage_gap(visits, made)[2])
+    # Where the road cannot be reached it need not be tried: 1 of 2 outside.
+    at_the_fork = replace(made, start=np.eye(5)[FORK])
+    visits[0, 3, L2, 0] = 1  # 1 of 4 inside
+    assert spectrum.coverage_gap(visits, at_the_fork)[0] == 0.5
 
 
 def test_unlock_dose_by_hand():
