@@ -172,6 +172,18 @@ def test_horizon_by_hand():
     assert spectrum.toward(made, both, 0).tolist() == [0.0] * 8
 
 
+def test_waiting_on_the_road_is_towards_the_region_and_going_back_is_not():
+    """From 0 on to 1, or stay; from 1 on to 2, or back; from 2 in (3), or out."""
+    one = np.array([[1, 0], [2, 0], [3, 4], [4, 4], [4, 4]])[..., None]
+    made = site(
+        one, np.ones((5, 2, 1)), np.zeros((5, 2, 1)), [1, 0, 0, 0, 0], ends=[0, 0, 0, 0, 1],
+        region=[-1, -1, -1, 1, -1], steps=9,
+    )  # fmt: skip
+    assert made.distance.tolist() == [2, 1, 0, -1, -1]
+    own = np.full((1, 5, 2), [0.25, 0.75])
+    assert [spectrum.toward(made, own, h)[0] for h in range(3)] == [0.25, 0.25, 1.0]
+
+
 def test_coverage_gap_by_hand():
     made = fork()
     visits = np.zeros((3, 4, 5, 2), int)

@@ -182,9 +182,9 @@ def test_forced_entries_go_in_by_the_door_and_count_for_nothing_else():
     assert np.array_equal(after[:, :, :, z], np.broadcast_to(before, after.shape)[:, :, :, z])
 
 
-def test_forced_entries_move_an_estimate_geometrically():
-    """A branch that ends at once and pays 1: each entry takes away half of the error."""
-    tables = data(trial=[trial("t", "calm", forced=5)])
+def sure_branch(rate, temperature):
+    """A branch that ends at once and pays 1, six episodes long, for agents that expect nothing."""
+    tables = data(trial=[trial("t", "calm", forced=5)], episodes=6)
     tables["world"]["transitions"] = [
         {"from": "road", "action": "on", "to": "l1", "payoff": 1.0, "reward": 1.0},
         {"from": "road", "action": "off", "to": "end", "payoff": 0.4, "reward": 0.4},
@@ -192,10 +192,14 @@ def test_forced_entries_move_an_estimate_geometrically():
     ]
     tables["world"]["regions"] = {"branch": ["l1"]}
     tables["context"] = tables["context"][:1]
-    tables["mind"] |= {"optimism": 0.0, "temperature": 0.7}
+    tables["mind"] |= {"optimism": 0.0, "temperature": temperature, "learning_rate": rate}
     tables["genome"] = {"optimism": {"mutation": 0.1}}
-    tables["world"]["episodes"] = 6
-    plan, resolved, made = lived(tables, "t")
+    return lived(tables, "t")
+
+
+def test_forced_entries_move_an_estimate_geometrically():
+    """Each takes away half of the error."""
+    plan, resolved, made = sure_branch(0.5, 0.7)
     states = np.concatenate([made.learned[:, :, None], made.trail.policy], axis=2)
     p = trials.policies(resolved, made.genes[0], states[0], plan.site)[:, :, 0]
     logit = np.log(p[..., 0] / p[..., 1])
@@ -203,6 +207,21 @@ def test_forced_entries_move_an_estimate_geometrically():
     some = np.abs(steps[:, 0]) > 1e-3  # whose estimate had not arrived already
     assert some.sum() > 5
     assert np.allclose(steps[some, 1:], 0.5 * steps[some, :-1], rtol=0, atol=1e-9)
+
+
+def test_the_dose_that_unlocks_by_hand():
+    """Who was out six times values that .4 (1 - .9^6) = .187 and the branch nothing: shut.
+
+    At a temperature of .045 the branch is chosen with 1/4 when it is worth .187 - .045 ln 3 = .138:
+    one entry brings .1, two .19. Who was in even once is not shut.
+    """
+    plan, resolved, made = sure_branch(0.1, 0.045)
+    found = trials.indices(plan, resolved, made, None)
+    assert found["unlock_dose"].tolist() == [2.0] * 3
+    assert found["unlocked"].tolist() == [1.0] * 3
+    shut = (made.trail.visits.reshape(3, 16, 6, -1)[..., 0].sum(axis=2) == 0).mean()
+    assert 0 < shut < 1
+    assert found["never_entered"].mean() >= shut
 
 
 def test_learned_models_have_room_for_what_only_trials_show():
