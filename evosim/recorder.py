@@ -42,6 +42,8 @@ class Recorder:
         Assays.
     claimed : set of int
         When every assay is made, whatever its own rhythm: claims read them then.
+    lived : set of int
+        When every trial is lived, whatever its own rhythm.
     predicted : set of int
         When the predictors are asked.
     asked : sequence of Probe
@@ -57,6 +59,7 @@ class Recorder:
     generations: frozenset[int]
     probes: Sequence[Probe] = ()
     claimed: frozenset[int] = frozenset()
+    lived: frozenset[int] = frozenset()
     predicted: frozenset[int] = frozenset()
     asked: Sequence[Probe] = ()
     trials: Sequence[TrialPlan] = ()
@@ -222,7 +225,7 @@ class Recorder:
 
     def _trials(self, engine: Engine, lives: Lives, g: int) -> dict[str, F64]:
         """Let the agents live the trials that are due, and measure their lives."""
-        due = [t for t in self.trials if g % t.every == 0 or g in self.claimed]
+        due = [t for t in self.trials if g % t.every == 0 or g in self.lived]
         count, resolved = engine.population.count, engine.resolved
         lived = {
             t.spec.name: live_trial(t, resolved, lives.genes, count, engine.keys, g, engine.threads)

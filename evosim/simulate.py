@@ -69,7 +69,10 @@ class Plan:
     stretches : list of (first generation, Resolved)
     generations : int
         The last generation; it lives but leaves no offspring.
-    recorded, claimed, predicted : frozenset of int
+    recorded, claimed, lived, predicted : frozenset of int
+        When rows are written, assays made, trials lived and predictors asked whatever their own
+        rhythm. The last generation is always read, except by trials that no claim reads there:
+        they cost whole lives.
     """
 
     cell: ArmCell
@@ -77,6 +80,7 @@ class Plan:
     generations: int
     recorded: frozenset[int]
     claimed: frozenset[int]
+    lived: frozenset[int]
     predicted: frozenset[int]
 
 
@@ -190,8 +194,11 @@ def plan(scenario: Scenario) -> list[Plan]:
         every = recording_interval(cell.model)
         recorded = {*range(0, last + 1, every), last, *(g for g in claimed if g <= last)}
         predicted = {last, *(g for g in asked if g <= last)}
-        read = frozenset({last, *(g for g in claimed if g <= last)})
-        plans.append(Plan(cell, stretches, last, frozenset(recorded), read, frozenset(predicted)))
+        named = frozenset(g for g in claimed if g <= last)
+        claims = scenario.model.claim
+        lived = named | ({last} if not claims or any(c.at is None for c in claims) else set())
+        kinds = (frozenset(recorded), named | {last}, lived, frozenset(predicted))
+        plans.append(Plan(cell, stretches, last, *kinds))
     return plans
 
 
@@ -236,7 +243,9 @@ def _run_cell(
 ) -> tuple[Recorder, Engine]:
     model = p.cell.model
     resolved = p.stretches[0][1]
-    recorder = Recorder(p.cell.label, chosen, p.recorded, claimed=p.claimed, predicted=p.predicted)
+    recorder = Recorder(
+        p.cell.label, chosen, p.recorded, claimed=p.claimed, lived=p.lived, predicted=p.predicted
+    )
     engine = loop(
         resolved,
         replicate_keys(model.seed, chosen),

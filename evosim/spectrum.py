@@ -9,6 +9,7 @@ not what happens to it.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +67,37 @@ class Site:
     entry: Bool
     distance: I64
     percept: I64
+
+    @cached_property
+    def best(self) -> F64:
+        """Expected payoff of an episode from each state (S,), by the best policy there is."""
+        return np.asarray(_ahead(self, None)[0])
+
+    @cached_property
+    def random(self) -> F64:
+        """Expected payoff of an episode from each state (S,), acting at random."""
+        return np.asarray(_ahead(self, at_random(self))[0])
+
+    @cached_property
+    def allowed(self) -> Bool:
+        """Choices (S, A) that do not enter the region; all, where every one does."""
+        return np.asarray(~self.entry | self.entry.all(axis=1, keepdims=True))
+
+    @cached_property
+    def closed(self) -> Site:
+        """The same, where entering by choice costs more than there is to gain."""
+        return replace(self, payoff=np.where(self.allowed, self.payoff, -1e9))
+
+    @cached_property
+    def reachable(self) -> Bool:
+        """States (S,) that some policy can meet."""
+        met = self.start > 0
+        for _ in range(self.steps):
+            onto = (self.onto[met] > 0).any(axis=(0, 1))
+            if not (onto & ~met).any():
+                break
+            met = met | onto
+        return np.asarray(met)
 
 
 def make_site(world: TabularWorld, variant: int, region: int, step_payoff: float) -> Site:
@@ -130,13 +162,18 @@ def values(site: Site, policy: F64 | None, start: F64 | None = None) -> F64:
     -------
     (n,) float64, or () for the best
     """
+    ahead = site.best if policy is None else _ahead(site, policy)
+    return np.asarray(ahead @ (site.start if start is None else start))
+
+
+def _ahead(site: Site, policy: F64 | None) -> F64:
+    """Return (n, S) the expected payoff of an episode from each state."""
     flat = site.onto.reshape(-1, site.ends.size)
     ahead = np.zeros((1 if policy is None else policy.shape[0], site.ends.size))
     for _ in range(site.steps):
         worth = site.payoff + (ahead @ flat.T).reshape(-1, *site.payoff.shape)
         ahead = worth.max(axis=2) if policy is None else (policy * worth).sum(axis=2)
-    total = ahead @ (site.start if start is None else start)
-    return np.asarray(total[0] if policy is None else total)
+    return np.asarray(ahead)
 
 
 def at_random(site: Site) -> F64:
@@ -252,21 +289,11 @@ def coverage_gap(visits: I64, site: Site) -> F64:
     visits : (n, W, S, A) int
     """
     tried = visits[:, visits.shape[1] // 2 :].sum(axis=1) > 0
-    possible = _reachable(site) & ~site.ends
+    possible = site.reachable & ~site.ends
     outside, within = possible & ~site.inside, possible & site.inside
     out = tried[:, outside].mean(axis=(1, 2)) if outside.any() else np.zeros(len(tried))
     region = tried[:, within].mean(axis=(1, 2)) if within.any() else np.zeros(len(tried))
     return np.asarray(np.where(out > 0, (out - region) / np.where(out > 0, out, 1.0), np.nan))
-
-
-def _reachable(site: Site) -> Bool:
-    met = site.start > 0
-    for _ in range(site.steps):
-        onto = (site.onto[met] > 0).any(axis=(0, 1))
-        if not (onto & ~met).any():
-            break
-        met |= onto
-    return met
 
 
 def competence(site: Site, policy: F64, start: F64 | None = None, *, shut: bool = False) -> F64:
@@ -282,16 +309,16 @@ def competence(site: Site, policy: F64, start: F64 | None = None, *, shut: bool 
         Among policies that do not choose to enter the region; those of the agents, and acting at
         random, are conditional on not entering.
     """
+    at = site.start if start is None else start
     if not shut:
-        best = float(values(site, None, start))
-        random = float(values(site, at_random(site), start)[0])
-        own = values(site, policy, start)
+        best, random, own = site.best, site.random, _ahead(site, policy)
     else:
-        allowed = np.asarray(~site.entry | site.entry.all(axis=1, keepdims=True))
-        closed = replace(site, payoff=np.where(allowed, site.payoff, -1e9))
-        best = float(values(closed, None, start))
-        random = float(values(site, _only(at_random(site), allowed), start)[0])
-        own = values(site, _only(policy, allowed), start)
+        best, random = site.closed.best, _ahead(site, _only(at_random(site), site.allowed))[0]
+        own = _ahead(site, _only(policy, site.allowed))
+    return _between(own @ at, float(best @ at), float(random @ at))
+
+
+def _between(own: F64, best: float, random: float) -> F64:
     span = best - random
     return np.asarray((own - random) / span) if span > 0 else np.full(own.shape, np.nan)
 

@@ -270,7 +270,7 @@ def _of_replicate(
     entered = spectrum.window_rates(visits, site.entry, plan.episodes)
     at_end = (lived.trail.payoff[r, some] / plan.episodes)[:, -last:].mean(axis=1)
     best = float(spectrum.values(site, None))
-    random = float(spectrum.values(site, spectrum.at_random(site))[0])
+    random = float(site.random @ site.start)
     moved = lived.trail.moved[r, some].sum() + lived.trail.finished[r, some].sum()
     law = spectrum.collapse_law(entered.mean(axis=0), _middles(plan))
     return {

@@ -13,14 +13,20 @@ import evosim.resolve
 import evosim.worlds.build
 from evosim import antifake
 from evosim.antifake.history import Small
+from evosim.antifake.neutral import switched_off
 from evosim.antifake.permute import Loci, move_bits, unpacked
 from evosim.antifake.reflect import most_and_least
 from evosim.antifake.ttest import bound_of, t_of
 from evosim.engine import Engine
+from evosim.errors import UserError
+from evosim.kernels.philox import replicate_keys
 from evosim.layout import Slot
 from evosim.resolve import resolve
 from evosim.scenario import Scenario
 from evosim.scenario.biology import Gene
+from evosim.scenario.load import validate
+from evosim.scenario.override import override
+from evosim.scenario.resolved import plain
 
 LEARNERS = {"mind.learning": "reinforce", "mind.learning_rate": 0.3}
 CHAIN = {
@@ -296,6 +302,50 @@ def test_learning_and_transmission_can_be_switched_off():
     row = measured("F4", toy({"effect.mechanism": "identity"}))
     assert row.verdict == "fail"
     assert "a reason why F4 does not apply" in row.reason
+
+
+LOOKING = {"kind": "lookahead", "temperature": 0.1}
+SIGNS = {"topics": ["coin"], "temperature": 0.1}
+
+
+@pytest.mark.parametrize(
+    "mind",
+    [
+        {"kind": "model-free", "learning_rate": 0.5},
+        {"kind": "model-free", "rule": "actor-critic", "learning_rate": 0.5, "actor_rate": 0.5},
+        LOOKING,
+        LOOKING | {"leaf": "learned"},
+        SIGNS | {"kind": "abstract"},
+        SIGNS | {"kind": "reflective", "alarm": 0.1},
+    ],
+)
+def test_minds_without_learning_die_as_they_were_born(mind):
+    given = {
+        "mind": mind,
+        "genome": {"neutral": {"loci": 3, "mutation": 0.1}},
+        # Where no coin is seen, rewards are not what is expected on average.
+        "cues": {"bias": 1, "coin": {"context": True, "visible": 0.5}},
+    }
+    learning = toy({"effect.mechanism": "learning"}, **given)
+    model = validate(override(plain(learning.model), switched_off(learning, learning.model)))
+    for spec, changes in ((learning.model, True), (model, False)):
+        lives = Engine(resolve(spec), replicate_keys(spec.seed, np.arange(2))).step(last=True)
+        assert (lives.born != lives.learned).any() == changes
+
+
+@pytest.mark.parametrize(
+    ("mind", "genes"),
+    [
+        (LOOKING | {"model": "learned"}, {}),
+        (SIGNS | {"kind": "reflective", "told": ["coin"]}, {}),
+        ({"kind": "model-free"}, {"learning_rate": {"initial": {"value": 0.5}}}),
+    ],
+)
+def test_learning_without_a_switch_needs_a_reason(mind, genes):
+    genome = {"neutral": {"loci": 3, "mutation": 0.1}} | genes
+    learning = toy({"effect.mechanism": "learning"}, mind=mind, genome=genome)
+    with pytest.raises(UserError, match="'learning' cannot be switched off here"):
+        switched_off(learning, learning.model)
 
 
 def test_what_a_file_does_not_declare_fails_with_what_is_missing():

@@ -109,3 +109,19 @@ def test_a_branch_planted_in_the_real_sources_is_found(tmp_path, file):
     assert row.verdict == "fail"
     assert row.number == 1
     assert file in row.reason
+
+
+@pytest.mark.parametrize(
+    "mind",
+    [
+        {"kind": "reflective", "topics": ["coin"], "told": ["coin"], "trust": 0.5},
+        {"kind": "lookahead", "features": {"worth": {"choice": 1.0}}},
+    ],
+)
+def test_minds_that_refer_to_cues_and_places_may_have_other_names(mind):
+    genome = {"neutral": {"loci": 3, "mutation": 0.1}}
+    if "features" in mind:
+        genome["utility"] = {"initial": {"normal": [0, 1]}, "mutation": 0.1}
+    scenario = toy(mind=mind, genome=genome)
+    row = check_sources(scenario, Small(scenario))
+    assert row.verdict == "pass", row.reason

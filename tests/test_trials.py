@@ -100,6 +100,14 @@ def test_trials_change_no_bit_of_the_other_tables():
     assert with_trials["trajectory"]["trial.hurt.lock_in"].between(0, 1).all()
 
 
+def test_trials_that_no_claim_reads_at_the_end_are_not_lived_there():
+    once = [trial("unhurt", "calm", every=100)]
+    claim = {"says": "they enter", "measure": "trial.unhurt.entered", "above": 0.1}
+    for at, generations in (({"at": {"generation": 1}}, {0, 1}), ({}, {0, 3})):
+        rows = run(data(trial=once) | {"claim": [claim | at]})["trials"]
+        assert set(rows["generation"]) == generations
+
+
 def test_trials_are_the_same_for_any_threads_and_replicates():
     tables = data(trial=PAIR, agents=24)
     one, two = run(tables), run(tables, threads=2)

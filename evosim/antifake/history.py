@@ -20,6 +20,7 @@ from evosim.ledger import Pedigree
 from evosim.resolve import Resolved, resolve
 from evosim.scenario import ArmCell, Scenario, ScenarioModel, segments
 from evosim.scenario.biology import Density, Replay
+from evosim.scenario.world import LandscapeWorld
 from evosim.worlds.tabular import TabularWorld
 
 F64 = NDArray[np.float64]
@@ -29,6 +30,8 @@ Stretches = list[tuple[int, Resolved]]
 
 #: Sizes of the checks that compare bits.
 AGENTS, GENERATIONS, REPLICATES = 64, 10, 4
+#: Most episodes of a life: what can differ differs in these.
+EPISODES = 60
 #: Replicates of the checks that compare distributions: four could not tell anything apart.
 MANY = 20
 #: What may differ between two histories, and what it is called.
@@ -163,7 +166,7 @@ def central_cells(scenario: Scenario) -> list[ArmCell]:
 
 
 def small(model: ScenarioModel) -> ScenarioModel:
-    """Return the model with the checks' number of agents and generations."""
+    """Return the model with the checks' number of agents, generations and (at most) episodes."""
     population = model.population
     limit = population.limit
     if isinstance(model.selection, Density):
@@ -172,7 +175,11 @@ def small(model: ScenarioModel) -> ScenarioModel:
     changed = population.model_copy(
         update={"agents": AGENTS, "generations": GENERATIONS, "limit": limit}
     )
-    return model.model_copy(update={"population": changed})
+    world = model.world
+    if not isinstance(world, LandscapeWorld):
+        episodes = min(world.episodes, EPISODES)
+        world = world.model_copy(update={"episodes": episodes})
+    return model.model_copy(update={"population": changed, "world": world})
 
 
 def stretches_of(model: ScenarioModel, altered: Altered | None = None) -> Stretches:

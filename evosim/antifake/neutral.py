@@ -1,7 +1,8 @@
 """F4: with its mechanism switched off the effect is gone.
 
 - selection: everyone has the same fitness.
-- learning: nobody learns.
+- learning: nobody learns. Reflexes have no update rule; all else has rates of 0, and a reflective
+  planner is alarmed by nothing.
 - transmission: no gene with an effect mutates.
 
 The effect's arm must then give the value of its start by an equivalence test (the whole interval
@@ -19,7 +20,7 @@ from evosim.claims.intervals import equivalent
 from evosim.errors import UserError
 from evosim.scenario import Scenario, ScenarioModel
 from evosim.scenario.check_biology import NEUTRAL
-from evosim.scenario.minds import ReflexMind
+from evosim.scenario.minds import ModelFreeMind, ReflectiveMind, ReflexMind, UserMind
 
 
 def check_neutral(scenario: Scenario, measures: Measures | None = None) -> Row:
@@ -66,7 +67,9 @@ def switched_off(scenario: Scenario, model: ScenarioModel) -> dict[str, Any]:
     Raises
     ------
     UserError
-        If it is an identity, or learning in a mind that this program does not know.
+        If it is an identity, or learning in a mind that has no switch for it: one registered by
+        a user, one that counts out its model or was told what to avoid, one whose genes set
+        rates.
     """
     mechanism = effect_of(scenario).mechanism
     if mechanism == "selection":
@@ -81,11 +84,36 @@ def switched_off(scenario: Scenario, model: ScenarioModel) -> dict[str, Any]:
     if mechanism == "transmission":
         genes = [name for name in model.genome if not name.startswith(NEUTRAL)]
         return {f"genome.{name}.mutation": 0.0 for name in genes}
-    if mechanism == "learning" and isinstance(model.mind, ReflexMind):
-        return {"mind.learning": "none", "mind.learning_rate": 0.0}
+    if mechanism == "learning" and (changes := _unlearning(model)):
+        return changes
     raise UserError(
         f"'{mechanism}' cannot be switched off here",
         file=scenario.path,
         key="effect.not_applicable.F4",
         allowed="a reason why F4 does not apply",
     )
+
+
+#: Genes that would override the rates set to 0.
+_RATES = frozenset({"learning_rate", "value_rate", "actor_rate", "alarm"})
+#: A disappointment that no world brings.
+_UNMOVED = 1e30
+
+
+def _unlearning(model: ScenarioModel) -> dict[str, Any]:
+    """Return the changes that keep an agent what it is at birth; none where there are none."""
+    mind = model.mind
+    if isinstance(mind, ReflexMind):
+        return {"mind.learning": "none", "mind.learning_rate": 0.0}
+    if isinstance(mind, UserMind) or _RATES & set(model.genome):
+        return {}
+    if isinstance(mind, ModelFreeMind):
+        actor = {} if mind.actor_rate is None else {"mind.actor_rate": 0.0}
+        return {"mind.learning_rate": 0.0, **actor}
+    told = isinstance(mind, ReflectiveMind) and bool(mind.told)
+    if mind.model == "learned" or told:
+        return {}
+    changes = {"mind.learning_rate": 0.0, "mind.value_rate": 0.0}
+    if isinstance(mind, ReflectiveMind):
+        changes["mind.alarm"] = _UNMOVED
+    return changes

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import ast
 import re
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from evosim.antifake.history import (
     LIVES,
@@ -343,14 +344,36 @@ def _by_running(scenario: Scenario, lived: Small) -> Iterator[str]:
 
 
 def renamed(model: ScenarioModel) -> ScenarioModel:
-    """Return the model with another title and nothing of its description."""
-    update = {"title": "another", "systems": [], "source": "", "prose": "", "base_arm": "another"}
+    """Return the model with another title and nothing of its description.
+
+    Where a mind refers to cues and places it does so by the names of `_renamed_world`.
+    """
+    update: dict[str, Any] = {
+        "title": "another", "systems": [], "source": "", "prose": "", "base_arm": "another",
+    }  # fmt: skip
+    mind: dict[str, Any] = {}
+    for part in ("topics", "told"):
+        if hasattr(model.mind, part):
+            mind[part] = [_other("cue", name) for name in getattr(model.mind, part)]
+    if features := getattr(model.mind, "features", None):
+        symbols = getattr(model.world, "symbols", {})
+        mind["features"] = {
+            name: {(p if p in symbols else _other("state", p)): x for p, x in places.items()}
+            for name, places in features.items()
+        }
+    if mind:
+        update["mind"] = model.mind.model_copy(update=mind)
     return model.model_copy(update=update)
+
+
+def _other(word: str, name: str) -> str:
+    """Return a name that says nothing, the same for the same name."""
+    return f"{word} {zlib.crc32(name.encode()):08x}"
 
 
 def _renamed_world(world: TabularWorld) -> TabularWorld:
     def other(names: tuple[str, ...], word: str) -> tuple[str, ...]:
-        return tuple(f"{word} {k}" for k in range(len(names)))
+        return tuple(_other(word, name) for name in names)
 
     return replace(
         world,
