@@ -1,0 +1,307 @@
+"""The bad-exploration spectrum: one loop, five minds, told apart by how far ahead they avoid.
+
+Usage: python analysis/spectrum.py [RESULTS_DIR] [--out FILE]
+
+Reads only the tables of finished runs. Panel a: the minds of scenarios/spectrum.toml in one world.
+Panel b: minds in worlds of their own (racer, fork, siege, language, pages), as far as their results
+lie beside those of 'spectrum'. Panel c: lock-in of evolving populations, from
+scenarios/spectrum_evolving.toml. In a and b, x is the foresight horizon and y the share of lives
+that are locked in, with and without the accident; size is the coverage gap, shade the competence
+elsewhere, and the number at a point its unlock dose.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import seaborn as sns
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.lines import Line2D
+
+from evosim.errors import UserError
+from evosim.plots.layout import Legend, page
+from evosim.plots.script import find_run, need, run_script
+from evosim.plots.style import Look, category, control, wrap
+from evosim.plots.trajectories import plot_measure
+from evosim.spectrum import wilson
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from evosim.results import Run
+    from evosim.scenario import ArmCell
+    from evosim.scenario.study_parts import Trial
+
+#: Minds in the order of their foresight, and how their points look.
+MARKERS = {"reflex": "o", "model-free": "s", "lookahead": "^", "abstract": "D", "reflective": "v"}
+#: Worlds in which each mind is at home.
+NATIVE = ("racer", "fork", "siege", "language", "pages")
+EVOLVING = "spectrum_evolving"
+#: The arm of planners of several depths at a higher temperature.
+BY_DEPTH = "warmer"
+#: Ends of the scale of competence; what lies beyond takes the shade of the end.
+WORST, BEST = -0.25, 1.0
+#: How far points of equal horizon and lock-in stand apart.
+APART = 0.7
+
+
+@dataclass(frozen=True)
+class Point:
+    """One mind in one world.
+
+    Attributes
+    ----------
+    mind : str
+    lives : int
+        That `locked` and `calm` are shares of.
+    locked, calm : float
+        Shares locked in, with the accident and without.
+    horizon, gap, competence : float
+    dose : str
+        Forced entries that unlock; empty where nobody was forced.
+    """
+
+    mind: str
+    lives: int
+    locked: float
+    calm: float
+    horizon: float
+    gap: float
+    competence: float
+    dose: str
+
+
+def paired_trial(cell: ArmCell) -> Trial | None:
+    """Return the first trial with a control."""
+    return next((trial for trial in cell.model.trial if trial.control is not None), None)
+
+
+def point_of(run: Run, cell: ArmCell) -> Point | None:
+    """Return the point of an arm, from the first generation in which its trial was lived."""
+    trial = paired_trial(cell)
+    if trial is None or f"trial.{trial.name}.lock_in" not in run.trajectory:
+        return None
+    rows = run.trajectory[(run.trajectory["arm"] == cell.label).to_numpy()]
+    rows = rows[rows[f"trial.{trial.name}.lock_in"].notna().to_numpy()]
+    if rows.empty:
+        return None
+    rows = rows[(rows["generation"] == rows["generation"].min()).to_numpy()]
+
+    def mean(name: str, of: str = trial.name) -> float:
+        column = f"trial.{of}.{name}"
+        return float(rows[column].astype("float64").mean()) if column in rows else math.nan
+
+    agents = min(cell.model.population.agents, trial.agents or cell.model.population.agents)
+    return Point(
+        mind=cell.model.mind.kind,
+        lives=agents * len(rows),
+        locked=mean("lock_in"),
+        calm=mean("lock_in", str(trial.control)),
+        horizon=mean("horizon"),
+        gap=mean("coverage_gap"),
+        competence=mean("competence"),
+        dose=_dose(mean("unlock_dose"), trial.forced),
+    )
+
+
+def _dose(dose: float, forced: int) -> str:
+    if not forced or math.isnan(dose):
+        return ""
+    return f"> {forced}" if dose > forced else f"{dose:.0f}"
+
+
+def bench_points(run: Run) -> list[Point]:
+    """Return one point per kind of mind: that of the first arm which has it."""
+    found: dict[str, Point] = {}
+    for cell in run.scenario.arms():
+        if cell.model.mind.kind in found or cell.control:
+            continue
+        # Of several arms with one kind of mind the one with a dose is the mind's own.
+        if (point := point_of(run, cell)) is not None and point.dose:
+            found[point.mind] = point
+    return [found[mind] for mind in MARKERS if mind in found]
+
+
+def depth_line(run: Run) -> list[tuple[int, Point]]:
+    """Return (depth, point) along the arm in which planners choose less strictly."""
+    points = []
+    for cell in run.scenario.arms():
+        if cell.arm == BY_DEPTH and (point := point_of(run, cell)) is not None:
+            points.append((int(cell.cell["mind.depth"]), point))
+    return points
+
+
+def draw_depths(ax: Axes, line: Sequence[tuple[int, Point]]) -> None:
+    """Draw planners by depth, and write the first depth and the last."""
+    if not line:
+        return
+    x, y = [point.horizon for _, point in line], [point.locked for _, point in line]
+    ax.plot(x, y, color="0.5", linewidth=0.9, marker="^", markersize=3.5, zorder=1)
+    places = {0: (7, 2, "left"), len(x) - 1: (-3, -9, "right")}
+    for i, (dx, dy, ha) in places.items():
+        ax.annotate(
+            f"d = {line[i][0]}", (x[i], y[i]), (dx, dy), textcoords="offset points",
+            ha=ha, va="center", fontsize=7, color="0.3",
+        )  # fmt: skip
+
+
+def native_points(runs: Mapping[str, Run]) -> list[Point]:
+    """Return the point of each world's own arm."""
+    points = (point_of(run, run.scenario.arms()[0]) for run in runs.values())
+    return [point for point in points if point is not None]
+
+
+def beside(run: Run, names: Sequence[str]) -> dict[str, Run]:
+    """Return those of the named runs that lie beside a run."""
+    assert run.path is not None
+    found = {}
+    for name in names:
+        try:
+            found[name] = find_run(run.path.parent / name, name)
+        except UserError:
+            continue
+    return found
+
+
+def side_by_side(points: Sequence[Point]) -> list[float]:
+    """Return where points stand: of equals the first in its place, the others to its right."""
+    places = [(round(point.horizon, 1), round(point.locked, 1)) for point in points]
+    return [
+        point.horizon + APART * places[:i].count(at)
+        for i, (point, at) in enumerate(zip(points, places, strict=True))
+    ]
+
+
+def shade() -> ScalarMappable:
+    """Return the scale of competence: dark is bad, and no shade is too light for white paper."""
+    colours = sns.color_palette("viridis", as_cmap=True)
+    light = sns.blend_palette([colours(0.0), colours(0.45), colours(0.85)], as_cmap=True)
+    return ScalarMappable(Normalize(WORST, BEST, clip=True), light)
+
+
+def area(gap: float) -> float:
+    """Return the area of a point in square points."""
+    return 30.0 + 110.0 * min(max(gap, 0.0), 1.0)
+
+
+def draw_points(ax: Axes, points: Sequence[Point], scale: ScalarMappable) -> None:
+    """Draw minds by horizon and lock-in, each with what its twins do without the accident."""
+    for point, x in zip(points, side_by_side(points), strict=True):
+        for y, is_control in ((point.calm, True), (point.locked, False)):
+            if math.isnan(y):
+                continue
+            low, high = wilson(round(y * point.lives), point.lives)
+            ax.vlines(x, low, high, color="0.35", linewidth=1.1, zorder=1)
+            face = "white" if is_control else scale.to_rgba(point.competence)
+            ax.scatter(
+                [x], [y], s=area(0.0 if is_control else point.gap), marker=MARKERS[point.mind],
+                facecolor=[face], edgecolor="0.2", linewidth=0.9, zorder=2, clip_on=False,
+            )  # fmt: skip
+        if point.dose:
+            ax.annotate(
+                point.dose, (x, point.locked), (0, -12), textcoords="offset points",
+                ha="center", va="top", fontsize=7.5,
+            )  # fmt: skip
+    ax.set_ylim(-0.04, 1.06)
+    ax.set_yticks([0.0, 0.25, 0.5, 0.75, 1.0], ["0", "", "0.5", "", "1"])
+    far = max([4.0, *(point.horizon for point in points)])
+    ax.set_xlim(-0.5, far + 1.1)
+    ax.set_xticks(range(int(far) + 1))
+    ax.set_xlabel("foresight horizon H (steps)")
+    ax.set_ylabel("locked in (share of lives)")
+
+
+def say(ax: Axes, text: str) -> None:
+    """Write in an empty panel why it is empty."""
+    ax.set_xticks([])
+    ax.set_yticks([])
+    ax.text(0.5, 0.5, wrap(text, 34), transform=ax.transAxes, ha="center", va="center", color="0.3")
+
+
+def evolving_looks(run: Run) -> dict[str, Look]:
+    """Return looks of the evolving arms."""
+    looks, controls = {}, 0
+    for cell in run.scenario.arms():
+        looks[cell.label] = control(controls) if cell.control else category(len(looks) - controls)
+        controls += cell.control
+    return looks
+
+
+def draw_evolving(ax: Axes, run: Run | None) -> None:
+    """Draw lock-in over evolutionary time, arm by arm."""
+    if run is None:
+        say(ax, f"no results of '{EVOLVING}' beside these")
+        return
+    trial = paired_trial(run.scenario.arms()[0])
+    name = f"trial.{trial.name}.lock_in" if trial is not None else ""
+    need(name in run.trajectory, "a trial with a control", run)
+    data = run.trajectory[["arm", "replicate", "generation", name]].rename(columns={name: "value"})
+    data = data[data["value"].notna().to_numpy()].astype({"value": "float64"})
+    plot_measure(data, ax=ax, looks=evolving_looks(run))
+    ax.set_ylim(-0.04, 1.06)
+    ax.set_yticks([0.0, 0.25, 0.5, 0.75, 1.0], ["0", "", "0.5", "", "1"])
+    ax.set_ylabel("locked in when it happens again")
+    ax.set_xlabel("generation")
+
+
+def legends_of(points: Sequence[Point], evolving: Run | None) -> list[Legend]:
+    """Return a legend per panel: minds; controls, sizes and depths; the arms that evolve."""
+    minds = [mind for mind in MARKERS if any(point.mind == mind for point in points)]
+    looks = evolving_looks(evolving) if evolving is not None else {}
+    how = [_dot("o", "white", 0.0), _dot("o", "0.55", 0.0), _dot("o", "0.55", 1.0)]
+    how.append(Line2D([], [], color="0.5", linewidth=0.9, marker="^", markersize=3.5))
+    what = ["no accident", "coverage gap 0", "coverage gap 1", "d steps ahead, warmer"]
+    return [
+        Legend("", [_dot(MARKERS[mind], "0.55", 0.5) for mind in minds], minds),
+        Legend("", how, what),
+        Legend("", [look.handle() for look in looks.values()], [wrap(arm, 40) for arm in looks]),
+    ]
+
+
+def _dot(marker: str, face: str, gap: float) -> Line2D:
+    size = math.sqrt(area(gap))
+    return Line2D(
+        [], [], linestyle="", marker=marker, markersize=size, markerfacecolor=face,
+        markeredgecolor="0.2",
+    )  # fmt: skip
+
+
+def draw(run: Run) -> Figure:
+    """Return the figure of a run of the bench world and of what lies beside it."""
+    bench = bench_points(run)
+    need(bool(bench), "trials of several minds, with forced entries", run)
+    native = native_points(beside(run, NATIVE))
+    evolving = beside(run, [EVOLVING]).get(EVOLVING)
+    legends = legends_of([*bench, *native], evolving)
+    figure, panels = page(run.scenario.model.title, [3.4, 3.4, 3.6], [3.3], legends, note=_NOTE)
+    left, middle, right = panels[0]
+    scale = shade()
+    draw_depths(left, depth_line(run))
+    draw_points(left, bench, scale)
+    left.set_title("a   one world for all")
+    if native:
+        draw_points(middle, native, scale)
+    else:
+        say(middle, f"no results of {', '.join(NATIVE)} beside these")
+    middle.set_title("b   worlds of their own")
+    draw_evolving(right, evolving)
+    right.set_title("c   as populations evolve")
+    bar = figure.colorbar(scale, ax=[left, middle], location="bottom", shrink=0.5, aspect=40)
+    bar.set_label("competence elsewhere (0: at random, 1: best)")
+    bar.outline.set_visible(False)  # type: ignore[operator]
+    return figure
+
+
+_NOTE = (
+    "Numbers at points: forced entries until the place is entered by choice again. Of points with "
+    "equal horizon the first stands at it, the others to its right. Bars: Wilson 95% intervals "
+    "over lives; bands: 95% bootstrap intervals over replicates."
+)
+
+if __name__ == "__main__":
+    raise SystemExit(run_script("spectrum", str(__doc__), draw))
