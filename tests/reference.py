@@ -41,7 +41,7 @@ def uniform(key, generation, agent, purpose, draw):
 
 
 def normals(key, generation, agent, purpose, first, n):
-    """Standard normals in the kernels' order: sines and cosines of two angles per draw."""
+    """Standard normals in the kernels' order: per draw sine and cosine of two angles."""
     blocks = -(-n // 4)
     drawn = [words(key, generation, agent, purpose, first + b) for b in range(blocks)]
     w = np.array(drawn, np.uint64).reshape(-1, 4).T
@@ -50,7 +50,7 @@ def normals(key, generation, agent, purpose, first, n):
         r = radius(length)
         s, c = sincos(angle)
         out += [r * s, r * c]
-    return np.concatenate(out)[:n] if blocks else np.zeros(0, f32)
+    return np.stack(out, axis=1).ravel()[:n]
 
 
 # Single precision
