@@ -16,7 +16,14 @@ from numpy.typing import NDArray
 
 from evosim.errors import EngineError
 from evosim.kernels.accelerate import run_blocks
-from evosim.kernels.price import BLOCK, act_sums, child_sums, parent_sums
+from evosim.kernels.price import (
+    BLOCK,
+    act_sums,
+    act_terms,
+    child_sums,
+    parent_sums,
+    price_terms_of,
+)
 from evosim.layout import Layout
 from evosim.population import Population, bit_values
 from evosim.resolve import Resolved
@@ -25,9 +32,6 @@ F64 = NDArray[np.float64]
 
 #: The identity must hold to this share of the largest term (terms below 1e-12 count as 1e-12).
 BOUND = 1e-10
-#: Where all terms are below this share of the values' spread they count as this share: discrete
-#: values make them cancel exactly now and then, and what remains is rounding (some 50 ulp).
-CANCELLED = 1e-4
 
 
 @dataclass
@@ -61,12 +65,6 @@ class Pedigree:
     births: NDArray[np.int32]
     born: NDArray[np.int64]
 
-    def gametes_total(self, count: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return (R,) gametes given by the agents alive."""
-        alive = np.arange(self.gametes.shape[1])[None, :] < count[:, None]
-        total: NDArray[np.int64] = np.where(alive, self.gametes, 0).sum(axis=1, dtype=np.int64)
-        return total
-
 
 def price_terms(
     count: NDArray[np.int64],
@@ -89,7 +87,7 @@ def price_terms(
     Terms
         Zero where a replicate left no offspring.
     (R, Q) float64
-        |residual| / max(|terms|, CANCELLED * spread of the values, 1e-12).
+        |residual| / max(|terms|, a share of the values' spread, 1e-12).
     """
     replicates, agents, quantities = values.shape
     per = (agents + BLOCK - 1) // BLOCK
@@ -111,23 +109,13 @@ def price_terms(
         reference,
         children,
     )
-    p = parents.reshape(replicates, per, 3, quantities).sum(axis=1)
-    c = children.reshape(replicates, per, 2, quantities).sum(axis=1)
-    n = np.maximum(count, 1)[:, None].astype(np.float64)
-    born = pedigree.born[:, None].astype(np.float64)
-    alive = (born > 0) & (count[:, None] > 0)
-    total = np.maximum(pedigree.gametes_total(count), 1)[:, None].astype(np.float64)
-    mean = p[:, 0] / n
-    selection = np.where(alive, p[:, 1] / total - mean, 0.0)
-    transmission = np.where(alive, c[:, 0] / np.maximum(born, 1), 0.0)
-    change = np.where(alive, c[:, 1] / np.maximum(born, 1) - mean, 0.0)
-    spread = np.sqrt(np.maximum(p[:, 2] / n - mean**2, 0.0))
-    largest = np.maximum.reduce([np.abs(selection), np.abs(transmission), np.abs(change)])
-    # The values' spread about the reference is what the sums were rounded at.
-    floor = np.maximum(CANCELLED * np.sqrt(p[:, 2] / n), 1e-12)
-    residual = np.abs(change - selection - transmission) / np.maximum(largest, floor)
-    before = reference + mean
-    return Terms(before, spread, selection, transmission, before + change), residual
+    terms = np.empty((6, replicates, quantities))
+    run_blocks(
+        price_terms_of, replicates, 1, count, pedigree.born, pedigree.gametes, reference,
+        parents.reshape(replicates, per, 3, quantities),
+        children.reshape(replicates, per, 2, quantities), terms,
+    )  # fmt: skip
+    return Terms(*terms[:5]), terms[5]
 
 
 class Ledger:
@@ -243,13 +231,7 @@ class Ledger:
         self._further = further
         if not parts:
             return
-        self.now = Terms(
-            *(
-                np.concatenate([getattr(terms, name) for terms, _ in parts], axis=1)
-                for name in ("before", "sd", "selection", "transmission", "after")
-            )
-        )
-        residual = np.concatenate([r for _, r in parts], axis=1)
+        self.now, residual = parts[0] if len(parts) == 1 else _joined(parts)
         worst = float(residual.max(initial=0.0))
         if not worst <= BOUND:
             where = np.unravel_index(int(np.nanargmax(residual)), residual.shape)
@@ -275,6 +257,15 @@ class Ledger:
         if self._indices is not None:
             parts.append(self._indices(population))
         return np.concatenate(parts, axis=2) if parts else np.zeros((*shape, 0))
+
+
+def _joined(parts: list[tuple[Terms, F64]]) -> tuple[Terms, F64]:
+    """Put the quantities of several parts side by side."""
+    terms = (
+        np.concatenate([getattr(part, name) for part, _ in parts], axis=1)
+        for name in ("before", "sd", "selection", "transmission", "after")
+    )
+    return Terms(*terms), np.concatenate([residual for _, residual in parts], axis=1)
 
 
 def haploid_mean(layout: Layout, real: NDArray[np.float32]) -> NDArray[np.floating]:
@@ -314,10 +305,10 @@ class ActLedger:
         per = (agents + BLOCK - 1) // BLOCK
         sums = np.empty((replicates * per, 2, kinds))
         run_blocks(act_sums, replicates * per, threads, count, pedigree.gametes, acts, sums)
-        total = sums.reshape(replicates, per, 2, self.slots, self.actions).sum(axis=1)
-        done, weighted = total[:, 0], total[:, 1]
-        met = done.sum(axis=2, keepdims=True)
-        self.share = np.where(met > 0, done / np.maximum(met, 1.0), 0.0)
-        gametes = np.maximum(pedigree.gametes_total(count), 1)[:, None, None]
-        self.now = (weighted - weighted.sum(axis=2, keepdims=True) * self.share) / gametes
-        self.selection += self.now
+        flat = (replicates, kinds)
+        self.share, self.now = np.empty_like(self.share), np.empty_like(self.now)
+        run_blocks(
+            act_terms, replicates, 1, count, pedigree.gametes, self.actions,
+            sums.reshape(replicates, per, 2, kinds), self.share.reshape(flat),
+            self.now.reshape(flat), self.selection.reshape(flat),
+        )  # fmt: skip

@@ -18,7 +18,7 @@ from reference_breeding import unpack
 
 import evosim.kernels
 from evosim.kernels import landscape, philox, price
-from evosim.kernels.accelerate import _POOLS, run_blocks
+from evosim.kernels.accelerate import _CREW, Job, run_blocks
 from evosim.kernels.observe import propagate
 from evosim.kernels.visits import BLOCK, visits
 
@@ -249,14 +249,16 @@ def test_work_goes_on_where_no_thread_is_free():
     """As in a forked process, where the pool's threads are gone: the caller does it all."""
     release = threading.Event()
     seen = np.zeros(8, int)
-    run_blocks(lambda _first, _last: None, 8, 2)  # makes the pool of one thread
-    blocked = _POOLS[2].submit(release.wait, 30)
+    blocked = Job(lambda _first, _last: release.wait(30), (), [(0, 1)])
+    _CREW.call(1, blocked)
     try:
+        while blocked.ranges:
+            pass  # until a thread has taken it
         run_blocks(lambda first, last, out: np.add.at(out, range(first, last), 1), 8, 2, seen)
     finally:
         release.set()
     assert (seen == 1).all()
-    assert blocked.result()
+    assert blocked.done.get(timeout=30) is None
 
 
 def test_an_error_in_any_range_is_raised():

@@ -1,4 +1,4 @@
-"""Sums of the Price equation over fixed blocks of agents.
+"""Sums of the Price equation over fixed blocks of agents, and the terms made of them.
 
 Values are cast to float64 once, minus a reference close to the mean, and the same numbers enter
 every sum; the covariance term is summed over parents with their offspring numbers, the
@@ -7,12 +7,17 @@ transmission term over parent-child pairs, so that the identity is a check of bo
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from evosim.kernels.accelerate import kernel
+from evosim.kernels.accelerate import inline, kernel
 
 #: Agents per block; fixed, so that the sums do not depend on the number of threads.
 BLOCK = 1024
+#: Where all terms are below this share of the values' spread they count as this share: discrete
+#: values make them cancel exactly now and then, and what remains is rounding (some 50 ulp).
+CANCELLED = 1e-4
 
 
 @kernel
@@ -103,3 +108,94 @@ def act_sums(first, last, count, gametes, acts, sums):
                 n = np.float64(acts[r, i, k])
                 sums[block, 0, k] += n
                 sums[block, 1, k] += w * n
+
+
+@inline
+def gametes_given(count, gametes, r):
+    """Return the gametes that the agents alive gave, at least 1."""
+    total = 0
+    for i in range(count[r]):
+        total += gametes[r, i]
+    return max(total, 1)
+
+
+@kernel
+def price_terms_of(first, last, count, born, gametes, reference, parents, children, terms):
+    """Put the Price terms of the replicates first..last-1 together from their blocks' sums.
+
+    A kernel because NumPy needs 40 us for it, whatever the size.
+
+    Parameters
+    ----------
+    count, born : (R,) int64
+    gametes : (R, N) int32
+    reference : (R, Q) float64
+    parents : (R, blocks, 3, Q) float64
+        Of `parent_sums`.
+    children : (R, blocks, 2, Q) float64
+        Of `child_sums`.
+    terms : (6, R, Q) float64
+        Overwritten: mean before, spread, selection, transmission, mean after, and how far the
+        identity is off: |residual| / max(|terms|, CANCELLED * spread of the values, 1e-12).
+        Terms are zero where a replicate left no offspring.
+    """
+    for r in range(first, last):
+        n = np.float64(max(count[r], 1))
+        offspring = np.float64(max(born[r], 1))
+        total = np.float64(gametes_given(count, gametes, r))
+        alive = born[r] > 0 and count[r] > 0
+        for q in range(reference.shape[1]):
+            d, weighted, squares, passed, child = 0.0, 0.0, 0.0, 0.0, 0.0
+            for block in range(parents.shape[1]):
+                d += parents[r, block, 0, q]
+                weighted += parents[r, block, 1, q]
+                squares += parents[r, block, 2, q]
+                passed += children[r, block, 0, q]
+                child += children[r, block, 1, q]
+            mean = d / n
+            selection = weighted / total - mean if alive else 0.0
+            transmission = passed / offspring if alive else 0.0
+            change = child / offspring - mean if alive else 0.0
+            largest = max(abs(selection), abs(transmission), abs(change))
+            # The values' spread about the reference is what the sums were rounded at.
+            floor = max(CANCELLED * math.sqrt(squares / n), 1e-12)
+            terms[0, r, q] = reference[r, q] + mean
+            terms[1, r, q] = math.sqrt(max(squares / n - mean * mean, 0.0))
+            terms[2, r, q] = selection
+            terms[3, r, q] = transmission
+            terms[4, r, q] = reference[r, q] + mean + change
+            terms[5, r, q] = abs(change - selection - transmission) / max(largest, floor)
+
+
+@kernel
+def act_terms(first, last, count, gametes, actions, sums, share, now, selection):
+    """Put the selection on acts of the replicates first..last-1 together.
+
+    Parameters
+    ----------
+    actions : int
+        Acts at one tracked percept.
+    sums : (R, blocks, 2, K) float64
+        Of `act_sums`.
+    share, now : (R, K) float64
+        Overwritten: the population's share of each action at its percept; selection on it.
+    selection : (R, K) float64
+        `now` is added.
+    """
+    blocks, kinds = sums.shape[1], sums.shape[3]
+    for r in range(first, last):
+        total = np.float64(gametes_given(count, gametes, r))
+        for slot in range(0, kinds, actions):
+            met, weight = 0.0, 0.0
+            for k in range(slot, slot + actions):
+                done, weighted = 0.0, 0.0
+                for block in range(blocks):
+                    done += sums[r, block, 0, k]
+                    weighted += sums[r, block, 1, k]
+                share[r, k], now[r, k] = done, weighted
+                met += done
+                weight += weighted
+            for k in range(slot, slot + actions):
+                share[r, k] /= max(met, 1.0)
+                now[r, k] = (now[r, k] - weight * share[r, k]) / total
+                selection[r, k] += now[r, k]
