@@ -74,7 +74,7 @@ def exp2_32(x):
     p = f32(1.326472731307149e-3)
     for c in (9.671512991189957e-3, 5.550733581185341e-2, 2.4022242426872253e-1,
               6.931470036506653e-1, 1.0):  # fmt: skip
-        p = (p.astype(float) * r + float(f32(c))).astype(f32)  # rounded once
+        p = fused(p, r, c)
     return np.ldexp(p, n.astype(np.int32))
 
 
@@ -84,24 +84,28 @@ def tanh32(x):
     return np.where(x >= 0, y, -y)
 
 
-def log32(x):
+def minus_two_log(x):
     m, e = np.frexp(np.asarray(x, f32))
     small = m < f32(0.707106781)
     m = np.where(small, m + m, m) - f32(1)
     k = (e - small).astype(f32)
-    z = m * m
-    p = f32(7.0376836292e-2)
+    p = f32(-0.1744472086429596)
     for c in (
-        -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1,
-        -1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
+        0.28733694553375244, -0.2990453243255615, 0.33124783635139465, -0.39913666248321533,
+        0.5000414848327637, -0.6666837334632874, 0.9999997615814209, -2.0,
     ):  # fmt: skip
-        p = p * m + f32(c)
-    return m + (m * z * p - k * f32(2.12194440e-4) - f32(0.5) * z) + k * f32(0.693359375)
+        p = fused(p, m, c)
+    return fused(k, f32(-1.3862943611198906), p * m)
+
+
+def fused(x, y, z):
+    """x y + z rounded to float32 once (products of float32 are exact in float64)."""
+    return (np.asarray(x, float) * y + np.asarray(f32(z), float)).astype(f32)
 
 
 def radius(word):
     u = (word >> np.uint64(1)).astype(f32) * f32(2**-31) + f32(2**-32)
-    return np.sqrt(f32(-2) * log32(np.minimum(u, f32(1))))
+    return np.sqrt(minus_two_log(np.minimum(u, f32(1))))
 
 
 def sincos(word):
@@ -110,9 +114,11 @@ def sincos(word):
     within = (word & np.uint64(2**30 - 1)).astype(np.int32) - np.int32(2**29)
     x = within.astype(f32) * f32(math.pi / 2**31)
     z = x * x
-    s = ((f32(-1.9515295891e-4) * z + f32(8.3321608736e-3)) * z - f32(1.6666654611e-1)) * z * x + x
-    c = (f32(2.443315711809948e-5) * z - f32(1.388731625493765e-3)) * z
-    c = (c + f32(4.166664568298827e-2)) * z * z - f32(0.5) * z + f32(1)
+    s = fused(z, f32(-1.9515295891e-4), 8.3321608736e-3)
+    s = fused(fused(s, z, -1.6666654611e-1) * z, x, x)
+    c = fused(z, f32(2.443315711809948e-5), -1.388731625493765e-3)
+    c = fused(c, z, 4.166664568298827e-2)
+    c = fused(c * z, z, fused(z, f32(-0.5), 1.0))
     sine = np.select([quadrant == 0, quadrant == 1, quadrant == 2], [s, c, -s], -c)
     cosine = np.select([quadrant == 0, quadrant == 1, quadrant == 2], [c, -s, -c], s)
     return sine, cosine

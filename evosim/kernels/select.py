@@ -153,26 +153,25 @@ def wright_fisher(first, last, keys, generation, count, born, fitness, gaps, gam
 def tournament(first, last, size, keys, generation, count, agents, criterion, purpose, winner):
     """For each offspring, the best of `size` agents drawn at random (first drawn wins ties)."""
     per = (agents + BLOCK - 1) // BLOCK
+    words = np.empty((4, BLOCK), np.uint64)
     for block in range(first, last):
         r = block // per
+        key, n = keys[r], count[r]
         base = (block - r * per) * BLOCK
-        n = count[r]
-        for j in range(base, min(base + BLOCK, n)):
-            best = -1
-            for k in range(size):
-                if k & 3 == 0:
-                    w0, w1, w2, w3 = philox(keys[r], generation, j, purpose, k >> 2)
-                word = w0
-                if k & 3 == 1:
-                    word = w1
-                elif k & 3 == 2:
-                    word = w2
-                elif k & 3 == 3:
-                    word = w3
-                i = below(word, n)
-                if best < 0 or criterion[r, i] > criterion[r, best]:
-                    best = i
-            winner[r, j] = best
+        offspring = min(BLOCK, n - base)
+        for drawn in range(0, size, 4):
+            # Philox for the whole block first, so that it is vectorised.
+            for j in range(offspring):
+                w0, w1, w2, w3 = philox(key, generation, base + j, purpose, drawn >> 2)
+                words[0, j] = w0
+                words[1, j] = w1
+                words[2, j] = w2
+                words[3, j] = w3
+            for k in range(drawn, min(drawn + 4, size)):
+                for j in range(offspring):
+                    i = below(words[k - drawn, j], n)
+                    if k == 0 or criterion[r, i] > criterion[r, winner[r, base + j]]:
+                        winner[r, base + j] = i
 
 
 @kernel
