@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import threading
+import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -73,6 +74,53 @@ def test_price_sums_write_their_blocks_only():
     sums = np.full((3, 3, 1), 99.0)
     price.parent_sums(1, 2, count, gametes, values, at, sums)
     assert sums.ravel().tolist() == [*[99] * 3, *[price.BLOCK] * 3, *[99] * 3]
+
+
+def test_terms_are_put_together_over_the_blocks_of_a_replicate():
+    rng = np.random.default_rng(6)
+    count, born = np.array([4, 3, 2]), np.array([5, 0, 2])
+    gametes = rng.integers(1, 4, (3, 4)).astype(np.int32)
+    reference = rng.normal(size=(3, 2))
+    parents, children = rng.normal(size=(3, 2, 3, 2)), rng.normal(size=(3, 2, 2, 2))
+    parents[:, :, 2] = 10 + np.abs(parents[:, :, 2])
+    terms = np.full((6, 3, 2), 99.0)
+    price.price_terms_of(0, 2, count, born, gametes, reference, parents, children, terms)
+    assert (terms[:, 2] == 99).all()
+    for r, q in np.ndindex(2, 2):
+        d, weighted, squares = parents[r, :, :, q].sum(axis=0)
+        passed, child = children[r, :, :, q].sum(axis=0)
+        mean, n = d / count[r], count[r]
+        selection = weighted / gametes[r, :n].sum() - mean if born[r] else 0.0
+        transmission = passed / born[r] if born[r] else 0.0
+        change = child / born[r] - mean if born[r] else 0.0
+        largest = max(abs(selection), abs(transmission), abs(change))
+        floor = price.CANCELLED * np.sqrt(squares / n)
+        want = [reference[r, q] + mean, np.sqrt(squares / n - mean**2), selection, transmission,
+                reference[r, q] + mean + change,
+                abs(change - selection - transmission) / max(largest, floor)]  # fmt: skip
+        assert terms[:, r, q] == pytest.approx(want, rel=1e-12)
+
+
+def test_selection_on_acts_is_what_parents_did_beyond_the_populations_share():
+    rng = np.random.default_rng(7)
+    count, agents, actions = np.array([5, 3]), 5, 2
+    acts = rng.integers(0, 9, (2, agents, 6)).astype(np.uint16)
+    acts[:, :, 4:] = 0  # never met
+    gametes = rng.integers(0, 3, (2, agents)).astype(np.int32)
+    gametes[:, 0] = 1
+    sums = np.zeros((2, 1, 2, 6))
+    price.act_sums(0, 2, count, gametes, acts, sums[:, 0])
+    share, now, selection = np.full((2, 6), 99.0), np.full((2, 6), 99.0), np.ones((2, 6))
+    price.act_terms(0, 2, count, gametes, actions, sums, share, now, selection)
+    for r, n in enumerate(count):
+        done = acts[r, :n].reshape(n, 3, actions).astype(float)
+        weight = gametes[r, :n] / gametes[r, :n].sum()
+        met = done.sum(axis=(0, 2))
+        want = done.sum(axis=0) / np.maximum(met, 1)[:, None]
+        assert share[r] == pytest.approx(want.ravel(), abs=1e-15)
+        beyond = done - done.sum(axis=2, keepdims=True) * want
+        assert now[r] == pytest.approx(np.einsum("i,isa->sa", weight, beyond).ravel(), abs=1e-12)
+    assert np.array_equal(selection, 1 + now)
 
 
 @pytest.mark.parametrize("kind", [np.uint16, np.uint32])
@@ -243,6 +291,20 @@ def test_every_block_is_worked_on_once_whatever_the_threads():
 
             run_blocks(work, blocks, threads, seen)
             assert (seen == 1).all()
+
+
+def test_the_caller_waits_for_what_helpers_took_before_it_began():
+    seen = np.zeros(6, int)
+
+    def work(first, last):
+        time.sleep(0.01)
+        seen[first:last] += 1
+
+    job = Job(work, (), [(k, k + 1) for k in range(6)])
+    _CREW.call(3, job)
+    time.sleep(0.005)  # helpers have taken some by now
+    job.lead()
+    assert (seen == 1).all()
 
 
 def test_work_goes_on_where_no_thread_is_free():

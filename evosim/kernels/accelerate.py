@@ -108,6 +108,7 @@ class Job:
         self.function: Any = function
         self.args = args
         self.ranges = deque(ranges)
+        self.size = len(self.ranges)  # now, before helpers take any
         self.done: SimpleQueue[BaseException | None] = SimpleQueue()
 
     def help(self) -> None:
@@ -119,7 +120,7 @@ class Job:
 
     def lead(self) -> None:
         """Do ranges until none is left, wait for the helpers', and raise the first error."""
-        errors, waiting = [], len(self.ranges)
+        errors, waiting = [], self.size
         with suppress(IndexError):
             while True:
                 first, last = self.ranges.popleft()
