@@ -15,6 +15,7 @@ from evosim.plots.ledger import draw_ledger, plot_heat, plot_selection
 from evosim.plots.scores import draw_scores, plot_predictions, plot_scores
 from evosim.plots.style import figure_style, save
 from evosim.plots.trajectories import draw_trajectories, plot_measure
+from evosim.plots.trials import draw_trials, plot_course
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Drawable",
     "plot_assay",
+    "plot_course",
     "plot_dose",
     "plot_heat",
     "plot_measure",
@@ -46,6 +48,8 @@ class Drawable(Protocol):
     @property
     def assays(self) -> pd.DataFrame: ...  # noqa: D102
     @property
+    def trials(self) -> pd.DataFrame: ...  # noqa: D102
+    @property
     def ledger(self) -> pd.DataFrame: ...  # noqa: D102
     @property
     def predictions(self) -> pd.DataFrame: ...  # noqa: D102
@@ -56,6 +60,7 @@ class Drawable(Protocol):
 _FIGURES = {
     "trajectories": draw_trajectories,
     "assays": draw_assays,
+    "trials": draw_trials,
     "ledger": draw_ledger,
     "scores": draw_scores,
 }

@@ -33,6 +33,21 @@ _FIXED = {
     "learned": ("learning within life", "mean |policy at death - at birth|"),
 }
 _KEYS = ("arm", "replicate", "generation", "extinct")
+#: Indices of trials: what they are called, the axis label, and the bounds.
+_INDICES: dict[str, tuple[str, str, tuple[float, float] | None]] = {
+    "competence": ("competence elsewhere", "0: at random, 1: best", None),
+    "competence_inside": ("competence inside", "0: at random, 1: best", None),
+    "coverage_gap": ("coverage gap", "share less covered inside", None),
+    "entered": ("entries by choice", "per episode", None),
+    "entered_last": ("entries by choice at the end", "per episode", None),
+    "horizon": ("foresight horizon", "steps", None),
+    "lock_in": ("locked in", "share of lives", UNIT),
+    "never_entered": ("never enter any more", "share of lives", UNIT),
+    "payoff": ("payoff at the end", "per episode", None),
+    "reward_ratio": ("rewards, end to beginning", "ratio", None),
+    "unlock_dose": ("forced entries that unlock", "entries", None),
+    "unlocked": ("unlocked by forced entries", "share of lives", UNIT),
+}
 
 
 @dataclass(frozen=True)
@@ -93,6 +108,12 @@ def trajectory_measure(
         return Measured(column, name, label, data, bounds)
     if column in _FIXED:
         return Measured(column, *_FIXED[column], data)
+    if column.startswith("trial."):
+        trial, _, index = column.removeprefix("trial.").rpartition(".")
+        title, label, bounds = _INDICES.get(
+            index, (index.replace("_", " "), "mean over lives", None)
+        )
+        return Measured(column, f"{title} (trial '{trial}')", label, data, bounds)
     gene = model.genome.get(gene_of(column, model.genome) or "")
     if gene is not None and gene.kind == "bits":
         return Measured(column, column, "frequency of 1", data, UNIT)

@@ -154,6 +154,8 @@ def _one_group(
         ax.remove()
     for ax, measure in zip(panels.flat, measures, strict=False):
         draw_measure(ax, measure, looks)
+    same_generations(panels.ravel().tolist()[: len(measures)], measures)
+    for ax, measure in zip(panels.flat, measures, strict=False):
         draw_marks(ax, model, measure.key)
     return figure
 
@@ -175,10 +177,22 @@ def _several_groups(
     for i, measure in enumerate(measures):
         for j, (looks, _) in enumerate(chosen):
             draw_measure(panels[i, j], measure, looks)
-            draw_marks(panels[i, j], model, measure.key)
+    same_generations(panels.ravel().tolist(), measures)
+    for i, measure in enumerate(measures):
+        for ax in panels[i]:
+            draw_marks(ax, model, measure.key)
     facet(panels)
     figure.align_ylabels(panels[:, 0])
     return figure
+
+
+def same_generations(panels: Sequence[Axes], measures: Sequence[Measured]) -> None:
+    """Give all panels the generations that any of the measures has."""
+    first = min(float(measure.data["generation"].min()) for measure in measures)
+    last = max(float(measure.data["generation"].max()) for measure in measures)
+    room = 0.01 * (last - first) or 0.5
+    for ax in panels:
+        ax.set_xlim(first - room, last + room)
 
 
 def draw_measure(ax: Axes, measure: Measured, looks: Mapping[str, Look]) -> None:
