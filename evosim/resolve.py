@@ -22,7 +22,7 @@ from evosim.minds.learner import Learning, UserLearner, learning_of
 from evosim.registry import find, learns, numbers
 from evosim.scenario.biology import Density, Fitness, Truncation, UserScheme
 from evosim.scenario.kinds import built_in_kinds
-from evosim.scenario.minds import ModelFreeMind, PlannerMind, ReflexMind, UserMind
+from evosim.scenario.minds import LookaheadMind, ModelFreeMind, PlannerMind, ReflexMind, UserMind
 from evosim.scenario.model import ScenarioModel
 from evosim.scenario.world import LandscapeWorld, UserWorld
 from evosim.worlds.build import build_world
@@ -313,11 +313,14 @@ def _loci(
     loci: dict[str, int] = {}
     labels: dict[str, tuple[str, ...]] = {}
     wanted: dict[str, int] = {"policy": need} if world is not None else {}
-    if world is not None and isinstance(model.mind, ModelFreeMind):
+    with_policy = isinstance(model.mind, ReflexMind | ModelFreeMind | LookaheadMind)
+    if world is not None and isinstance(model.mind, ModelFreeMind | LookaheadMind):
         outputs = 1 if len(world.actions) == 2 else len(world.actions)
         wanted["policy"] = outputs * len(world.cue_names)
     if isinstance(model.mind, PlannerMind):
         wanted["utility"] = len(model.mind.features)
+    if world is not None and isinstance(model.mind, LookaheadMind):
+        wanted["misjudgement"] = world.percept_cue.shape[0] * len(world.actions)
     if isinstance(model.world, LandscapeWorld):
         wanted[model.world.gene] = _landscape_loci(model.world)
     for name, gene in model.genome.items():
@@ -342,7 +345,7 @@ def _loci(
             )
     if isinstance(model.mind, PlannerMind):
         labels["utility"] = tuple(f"utility[{name}]" for name in model.mind.features)
-    if world is not None and not hidden and isinstance(model.mind, ReflexMind | ModelFreeMind):
+    if world is not None and not hidden and with_policy:
         cues = world.cue_names
         labels["policy"] = (
             tuple(f"policy[{c}]" for c in cues)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from evosim.kernels.life import NONE, MindTables, WorldTables
-from evosim.kernels.mind import DISCOUNT, NUMBERS, RATE, SOFTMAX, TEMPERATURE, Learner
+from evosim.kernels.mind import DISCOUNT, NUMBERS, PLAN_WEIGHT, RATE, SOFTMAX, TEMPERATURE, Learner
 from evosim.kernels.philox import replicate_keys
 
 #: Keys that fill both halves of Philox's key.
@@ -70,7 +70,7 @@ def learner(loci=0, *, genes=False, hidden=0, choice=SOFTMAX, rule=0, advantage=
     of `Learner` may be given as well.
     """
     numbers = np.zeros(len(NUMBERS))
-    numbers[TEMPERATURE], numbers[DISCOUNT] = 0.7, 1.0
+    numbers[TEMPERATURE], numbers[DISCOUNT], numbers[PLAN_WEIGHT] = 0.7, 1.0, 1.0
     where = np.full(len(NUMBERS), -1)
     if genes:
         where[TEMPERATURE], where[RATE] = 1 + loci, 2 + loci
@@ -80,7 +80,8 @@ def learner(loci=0, *, genes=False, hidden=0, choice=SOFTMAX, rule=0, advantage=
     blank = np.zeros((0, 0, 0))
     made = Learner(
         parameters=np.zeros(0), numbers=numbers, loci=where,
-        policy=np.array([1, 1 + loci]), utility=np.zeros(2, np.int64), hidden=hidden,
+        policy=np.array([1, 1 + loci]), utility=np.zeros(2, np.int64),
+        misjudgement=np.zeros(2, np.int64), hidden=hidden,
         choice=choice, rule=rule, advantage=advantage, episodic=False, averaging=False,
         learns_model=False, learns_leaf=False, branch=blank.astype(np.int32), chance=blank,
         gain=blank, feature=np.zeros((0, 0)), topic=np.zeros(0, np.int32), topics=0,

@@ -243,6 +243,21 @@ class Planner(Mind):
         self.moved[z] += self.store(z, action, reward, ahead, place)
 
 
+class Weighing(Planner):
+    """Adds preferences over cues to a weighted plan that is off by a number per action.
+
+    `preference` and `off` map a percept to a list over actions; `temperature` is the choice's.
+    """
+
+    def __init__(self, *args, preference, off, weight, temperature, **rest):
+        super().__init__(*args, temperature=temperature, **rest)
+        self.preference, self.off, self.weight, self.scale = preference, off, weight, temperature
+
+    def values(self, z, heeding=False):
+        parts = zip(super().values(z, heeding), self.off[z], self.preference[z], strict=True)
+        return [self.weight * (value + off) + self.scale * liked for value, off, liked in parts]
+
+
 # Topics
 
 

@@ -9,7 +9,7 @@ from kernels_case import learner
 from minds_case import AGENTS, compare, live, outcomes_of, without_genes, world_of
 
 from evosim.kernels.mind import EPSILON_GREEDY, GREEDY, NUMBERS, SOFTMAX
-from evosim.kernels.plan import plan_size
+from evosim.kernels.plan import lookahead_size, plan_size
 
 CHOICES = {"softmax": SOFTMAX, "greedy": GREEDY, "epsilon-greedy": EPSILON_GREEDY}
 FEATURES = 2
@@ -81,6 +81,34 @@ def test_lives_of_planners(case):
     moved = np.abs(lived.learned[0] - lived.born[0]).max()
     still = depth == 0 or (utility and not learned and not m.learns_leaf)
     assert (moved == 0.0) if still else (moved > 0.05)
+
+
+@pytest.mark.parametrize("actions", [2, 3])
+@pytest.mark.parametrize("misjudging", [False, True])
+def test_preferences_over_cues_beside_a_plan(actions, misjudging):
+    rng, world = world_of(70 + actions, low=-1.0, actions=actions, steps=4)
+    m, size, model = planner(rng, world, discount=0.9, averaging=True, depth=2, temperature=0.4)
+    features, percepts = world.cues.shape
+    outputs = 1 if actions == 2 else actions
+    ends = np.cumsum([1, outputs * features, percepts * actions if misjudging else 0])
+    loci = m.loci.copy()
+    loci[NUMBERS.index("plan_weight")] = 0
+    m = m._replace(policy=ends[:2], misjudgement=ends[1:], loci=loci)
+    size = lookahead_size(size, int(ends[1] - 1), int(ends[2] - ends[1]))
+    genes = rng.normal(size=(2, AGENTS, int(ends[2]))).astype(np.float32)
+
+    def alone(r, i):
+        own = genes[r, i].astype(float)
+        weights = own[1 : ends[1]].reshape(outputs, features)
+        liked = np.zeros((percepts, actions))
+        liked[:, :outputs] = (weights @ world.cues.astype(float)).T
+        off = own[ends[1] :].reshape(percepts, actions) if misjudging else 0.0 * liked
+        return ref.Weighing(
+            percepts, actions, 2, model, discount=0.9, temperature=0.4, weight=own[0],
+            preference=liked, off=off,
+        )  # fmt: skip
+
+    compare("lookahead", world, m, size, genes, alone)
 
 
 @pytest.mark.parametrize("depth", [-3.0, 0.99, 1.0, 2.75, 40.0])

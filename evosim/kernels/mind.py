@@ -48,6 +48,7 @@ NUMBERS = (
     "alarm",
     "actor_rate",
     "value_rate",
+    "plan_weight",
 )
 (
     RATE,
@@ -63,6 +64,7 @@ NUMBERS = (
     ALARM,
     ACTOR_RATE,
     VALUE_RATE,
+    PLAN_WEIGHT,
 ) = range(len(NUMBERS))
 #: Entries of every memory before the mind's own.
 HEAD = 16
@@ -85,7 +87,7 @@ class Learner(NamedTuple):
         User minds: numeric parameters.
     numbers, loci : (len(NUMBERS),) float64, int64
         The scenario's numbers, and the locus that overrides each (-1 for none).
-    policy, utility : (2,) int64
+    policy, utility, misjudgement : (2,) int64
         First locus of the gene and one past its last; equal where there is no such gene.
     hidden : int
         tanh units of a policy over cues; 0 if linear.
@@ -117,6 +119,7 @@ class Learner(NamedTuple):
     loci: np.ndarray
     policy: np.ndarray
     utility: np.ndarray
+    misjudgement: np.ndarray
     hidden: int
     choice: int
     rule: int

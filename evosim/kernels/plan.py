@@ -3,12 +3,14 @@
 The model is given (what each action leads to, and what it brings as a rule) or learned (counts of
 what followed). Either way the agent keeps, for every place, how much entering it brought beyond
 what the given model says: an accident belongs to the place where it happened, from wherever it
-was entered. With a gene `utility` outcomes are worth what that gene says of their features, and
+was entered. A lookahead mind may have preferences over cues beside its plan (gene `policy`), with a
+weight of the plan against them, and may misjudge what actions are worth. With a gene `utility` outcomes are worth what that gene says of their features, and
 nothing is learned about reward. Plans are made anew only after something changed; one costs
 depth x P x A x B operations and allocates nothing.
 
 Memory after the head: [stale, accidents], F utility weights, O surprises, O counts, P values of
-leaves, P x A plan, 2 P values, and with a learned model P x A x B outcomes and as many counts.
+leaves, P x A plan, 2 P values, and with a learned model P x A x B outcomes and as many counts; a
+lookahead mind's preferences over cues and P x A misjudgements, where it has them, come last.
 """
 
 from __future__ import annotations
@@ -24,7 +26,9 @@ from evosim.kernels.mind import (
     LEAF,
     MAX_DEPTH,
     NOWHERE,
+    PLAN_WEIGHT,
     RATE,
+    TEMPERATURE,
     UNTRIED,
     VALUE_RATE,
     choose_by_value,
@@ -59,6 +63,11 @@ def places(mind, world):
     if mind.learns_model:
         end += 2 * percepts * actions * branches
     return surprise, seen, leaves, planned, value, model, end
+
+
+def lookahead_size(planner: int, policy: int, misjudgement: int) -> int:
+    """Return the length of a lookahead mind's memory, from a planner's and its genes' loci."""
+    return planner + policy + misjudgement
 
 
 @inline
@@ -229,6 +238,38 @@ def wake_planner(mind, world, genes, memory):
 def lookahead_awaken(tag, mind, world, genes, memory):
     """Nothing met, nothing planned yet."""
     wake_planner(mind, world, genes, memory)
+    at = places(mind, world)[6]
+    for k in range(mind.policy[0], mind.policy[1]):
+        memory[at] = genes[k]
+        at += 1
+    for k in range(mind.misjudgement[0], mind.misjudgement[1]):
+        memory[at] = genes[k]
+        at += 1
+
+
+@inline
+def _worth_doing(mind, world, memory, z, planned, out):
+    """Fill `out` with what actions at percept z are worth: plan, and preferences over cues.
+
+    The logit of an action is its preference plus the weighted value of the plan over the
+    temperature; so preferences are scaled by the temperature here, as the choice divides by it.
+    """
+    actions, features = world.actions, world.cues.shape[0]
+    preferred = places(mind, world)[6]
+    loci = mind.policy[1] - mind.policy[0]
+    misjudged = preferred + loci
+    for a in range(actions):
+        x = memory[planned + z * actions + a]
+        if mind.misjudgement[1] > mind.misjudgement[0]:
+            x += memory[misjudged + z * actions + a]
+        out[a] = memory[PLAN_WEIGHT] * x
+    if loci > 0:
+        # Two actions have one logit, that of the first.
+        for a in range(1 if actions == 2 else actions):
+            x = 0.0
+            for f in range(features):
+                x += memory[preferred + a * features + f] * world.cues[f, z]
+            out[a] += memory[TEMPERATURE] * x
 
 
 @implements("lookahead")
@@ -238,8 +279,8 @@ def lookahead_prefer(tag, mind, world, memory, z, prob):
     if memory[STALE] != 0.0:
         make_plan(mind, world, memory, planned, -1)
         memory[STALE] = 0.0
-    first = planned + z * world.actions
-    choose_by_value(mind.choice, memory, memory[first : first + world.actions], prob)
+    _worth_doing(mind, world, memory, z, planned, prob)
+    choose_by_value(mind.choice, memory, prob, prob)
 
 
 @implements("lookahead")

@@ -110,7 +110,10 @@ def learning_of(
     room = (percepts, actions, tables.branch.shape[2], tables.topic.size, kinds)
     planner = plan.plan_size(*room, tables.learns_model)
     if isinstance(spec, LookaheadMind):
-        return Learning(tag, tables, planner, table)
+        misjudged = int(tables.misjudgement[1] - tables.misjudgement[0])
+        _check_length("policy", loci, outputs * features)
+        _check_length("misjudgement", misjudged, table)
+        return Learning(tag, tables, plan.lookahead_size(planner, loci, misjudged), table)
     tables = _with_topics(tables, spec, world)
     if isinstance(spec, AbstractMind):
         size = topics.abstract_size(planner, actions, tables.topics, steps)
@@ -152,6 +155,7 @@ def _plain(spec: Mind, layout: Layout, hidden: int) -> Learner:
         loci=loci,
         policy=_gene(layout, "policy"),
         utility=_gene(layout, "utility"),
+        misjudgement=_gene(layout, "misjudgement"),
         hidden=hidden,
         choice=_CHOICE[choice],
         rule=rule,

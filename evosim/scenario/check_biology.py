@@ -60,7 +60,8 @@ def locus_count(name: str, model: ScenarioModel) -> int | None:
         return max([1, *map(len, lists), *(peak.essential for peak in world.peaks)])
     if isinstance(model.mind, PlannerMind) and name == "utility":
         return max(1, len(model.mind.features))
-    is_built_in = not isinstance(model.mind, UserMind) and name != "policy"
+    needs_world = name in ("policy", "misjudgement")
+    is_built_in = not isinstance(model.mind, UserMind) and not needs_world
     return 1 if is_built_in or name.startswith(NEUTRAL) else None
 
 

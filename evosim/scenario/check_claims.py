@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from evosim.scenario.arms import ArmCell
 from evosim.scenario.check_biology import locus_count
 from evosim.scenario.kinds import user_parts
-from evosim.scenario.minds import ModelFreeMind, PlannerMind, ReflexMind
+from evosim.scenario.minds import LookaheadMind, ModelFreeMind, PlannerMind, ReflexMind
 from evosim.scenario.model import ScenarioModel
 
 
@@ -49,7 +49,7 @@ def locus_labels(gene: str, model: ScenarioModel) -> Iterator[str]:
     here. Where only the run can tell (worlds and minds of users), those that claims name.
     """
     count = locus_count(gene, model)
-    if gene == "policy" and isinstance(model.mind, ReflexMind | ModelFreeMind):
+    if gene == "policy" and isinstance(model.mind, ReflexMind | ModelFreeMind | LookaheadMind):
         yield from _policy_labels(model)
     elif gene == "utility" and isinstance(model.mind, PlannerMind):
         yield from (f"utility[{name}]" for name in model.mind.features)

@@ -121,9 +121,20 @@ class _Planner(_Chooser):
 
 
 class LookaheadMind(_Planner):
-    """Looks some steps ahead; with a gene `utility` it has ends of its own over outcomes."""
+    """Looks some steps ahead; with a gene `utility` it has ends of its own over outcomes.
+
+    With a gene `policy` it has preferences over cues as well, and the logit of an action is
+    that of the policy plus `plan_weight` times what the plan says over the temperature (as in
+    Daw et al. 2011, Neuron 69: 1204). A gene `misjudgement` (a number per percept and action,
+    say with environmental noise) is added to what the plan says.
+    """
+
+    genes: ClassVar[tuple[str, ...]] = (*_Planner.genes, "policy", "plan_weight", "misjudgement")
 
     kind: Literal["lookahead"]
+    plan_weight: float = Field(
+        default=1.0, description=f"of the plan against preferences over cues{_OVERRIDE}"
+    )
 
 
 class AbstractMind(_Planner):
