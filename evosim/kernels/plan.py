@@ -3,10 +3,11 @@
 The model is given (what each action leads to, and what it brings as a rule) or learned (counts of
 what followed). Either way the agent keeps, for every place, how much entering it brought beyond
 what the given model says: an accident belongs to the place where it happened, from wherever it
-was entered. A lookahead mind may have preferences over cues beside its plan (gene `policy`), with a
-weight of the plan against them, and may misjudge what actions are worth. With a gene `utility` outcomes are worth what that gene says of their features, and
-nothing is learned about reward. Plans are made anew only after something changed; one costs
-depth x P x A x B operations and allocates nothing.
+was entered. With a gene `utility` outcomes are worth what that gene says of their features, and
+nothing is learned about reward. A lookahead mind may have preferences over cues beside its plan
+(gene `policy`), a weight of the plan against them, and misjudge what actions are worth. Plans are
+made anew only after something changed; one costs depth x P x A x B operations and allocates
+nothing.
 
 Memory after the head: [stale, accidents], F utility weights, O surprises, O counts, P values of
 leaves, P x A plan, 2 P values, and with a learned model P x A x B outcomes and as many counts; a
