@@ -119,14 +119,14 @@ BROKEN = {
             "fixation_moran", "establishment", "establishment_density",
             "fundamental_theorem_fails", "multivariate_response",
             "stabilising_selection", "flattest_small", "flattest_large", "peak_fitness",
-            "multiplicative", "replicator", "selection_plateau",
+            "multiplicative", "replicator", "selection_plateau", "costly_habit",
         ],
     ),
     "selection a fifth too strong": (
         lambda: rearranged(select, "fitness_from", arg3=lambda s: 1.2 * s),
         [
             "haploid_recursion", "haploid_selection", "secondary_theorem",
-            "multivariate_response", "multiplicative", "replicator",
+            "multivariate_response", "multiplicative", "replicator", "costly_habit",
         ],
     ),
     "parents by the square root of fitness": (

@@ -9,6 +9,7 @@ share no code with it. ``evosim validate`` prints the table; the tests run a qui
 - `traits`: breeding values, thresholds, stabilising selection (T18, T19, T28, T72).
 - `networks`: a sharp peak against a flat one (T26).
 - `learners`, `weights`: reinforcement learning as selection (T57-T61, T66).
+- `habits`: a costly habit fades (S58).
 - `exploration`, `estimates`: what learners never try, shun, and credit (T64, T65, T67-T70).
 """
 
@@ -17,6 +18,7 @@ from evosim.validate import (  # noqa: F401  (importing registers their results)
     estimates,
     exploration,
     fixation,
+    habits,
     learners,
     networks,
     partition,
