@@ -308,8 +308,11 @@ class Cross(Learner):
 class Reinforce(Learner):
     """Williams 1992, its gradient by finite differences of the log-likelihood."""
 
-    def __init__(self, weights, hidden, cues, outputs, temperature, rate, advantage):
+    def __init__(
+        self, weights, hidden, cues, outputs, temperature, rate, advantage, baseline=0.0, entropy=0.0
+    ):
         self.weights = np.array(weights, float)
+        self.baseline, self.entropy = baseline, entropy
         self.cues, self.rate, self.advantage = cues, rate, advantage
         self.decode = lambda w, z: chances(w, hidden, cues[:, z], outputs, temperature)
         self.lived, self.returns, self.total = [], [], 0.0
@@ -322,7 +325,9 @@ class Reinforce(Learner):
         self.total += reward
 
     def end(self, episode):
-        advantage = self.total
+        chosen = [self.table(z)[action] for z, action in self.lived]
+        self.total -= self.entropy * sum(map(math.log, chosen))
+        advantage = self.total - self.baseline
         if self.advantage > 0 and self.returns:
             advantage -= sum(self.returns) / len(self.returns)
         self.returns.append(self.total)

@@ -65,30 +65,35 @@ def compare(kind, world, m, genes, learn_alone, tolerance):
 
 
 REINFORCE_CASES = [
-    (2, 0, "return", False),
-    (2, 0, "centred", True),
-    (3, 0, "normalised", False),
-    (2, 2, "centred", False),
-    (3, 3, "return", True),
+    (2, 0, "return", False, 0.0, 0.0),
+    (2, 0, "return", False, 0.7, 0.0),
+    (2, 0, "centred", True, 0.0, 0.0),
+    (3, 0, "normalised", False, 0.0, 0.4),
+    (2, 2, "centred", False, 0.0, 0.3),
+    (3, 3, "return", True, -0.6, 0.3),
 ]
 
 
-@pytest.mark.parametrize(("actions", "hidden", "advantage", "genes_rule"), REINFORCE_CASES)
-def test_reinforce_equals_finite_differences(actions, hidden, advantage, genes_rule):
+@pytest.mark.parametrize(
+    ("actions", "hidden", "advantage", "genes_rule", "baseline", "entropy"), REINFORCE_CASES
+)
+def test_reinforce_equals_finite_differences(
+    actions, hidden, advantage, genes_rule, baseline, entropy
+):
     rng = np.random.default_rng(actions * 10 + hidden)
     world = tables(rng, actions=actions, slots=SLOTS, episodes=5, once=hidden == 2)
     loci = policy_loci(len(world.cues), world.outputs, hidden)
     genes = genomes(rng, 2, AGENTS, loci)
     m = learner(
         loci, hidden=hidden, temperature=0.8, learning_rate=0.3, advantage=RULES[advantage],
-        genes=genes_rule,
+        genes=genes_rule, baseline=baseline, entropy=entropy,
     )  # fmt: skip
 
     def alone(r, i):
         own = [float(x) for x in genes[r, i, -2:]] if genes_rule else [0.8, 0.3]
         return reference.Reinforce(
             genes[r, i, 1 : 1 + loci], hidden, world.cues, world.outputs, own[0], own[1],
-            RULES[advantage],
+            RULES[advantage], baseline, entropy,
         )  # fmt: skip
 
     learners = compare("reinforce", world, m, genes, alone, 1e-12)

@@ -10,8 +10,8 @@ import pytest
 
 from evosim import engine
 from evosim.errors import EngineError
-from evosim.kernels import landscape, reproduce, select
-from evosim.kernels.mind import EPSILON, RATE, TRACE
+from evosim.kernels import landscape, life, reproduce, select
+from evosim.kernels.mind import ENTROPY, EPSILON, RATE, TRACE
 from evosim.validate import matching
 
 
@@ -150,7 +150,7 @@ BROKEN = {
     ),
     "no mutation of real genes": (
         lambda: rearranged(reproduce, "reproduce_real", arg5=nothing),
-        ["stabilising_selection", "threshold_later"],
+        ["stabilising_selection", "threshold_later", "secretary_evolves"],
     ),
     "no mutation of bits": (
         lambda: rearranged(reproduce, "reproduce_bits", arg8=nothing),
@@ -167,6 +167,10 @@ BROKEN = {
     "a fifth more breed": (
         lambda: rearranged(select, "breeders", arg2=lambda fraction: 1.2 * fraction),
         ["truncation_response"],
+    ),
+    "twice as many breed": (
+        lambda: rearranged(select, "breeders", arg2=lambda fraction: 2.0 * fraction),
+        ["tails_heavy", "truncation_response"],
     ),
     "one contestant too few": (
         lambda: rearranged(select, "tournament", arg2=lambda size: size - 1),
@@ -187,7 +191,7 @@ BROKEN = {
         lambda: rearranged(engine, "live_and_learn", arg5=scaled(2.0)),
         [
             "reinforce_baseline", "plateau_sampled", "reward_inaction", "key_never",
-            "cross_never", "hot_stove", "greedy_ruin",
+            "cross_never", "hot_stove", "greedy_ruin", "gradient_rate", "tries_go_on",
         ],
     ),
     "rewards squared": (
@@ -201,6 +205,14 @@ BROKEN = {
     "exploring a fifth less": (
         lambda: rearranged(engine, "live_and_learn", arg5=scaled(0.8, EPSILON)),
         ["epsilon_greedy_key"],
+    ),
+    "an entropy bonus a fifth too small": (
+        lambda: rearranged(engine, "live_and_learn", arg5=scaled(0.8, ENTROPY)),
+        ["entropy_bonus"],
+    ),
+    "rare outcomes too rare": (
+        lambda: rearranged(life, "live", arg3=world_with(cdf=lambda p: p * p)),
+        ["secretary_cutoffs"],
     ),
     "traces that fade too fast": (
         lambda: rearranged(engine, "live_and_learn", arg5=scaled(0.99, TRACE)),

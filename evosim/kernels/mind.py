@@ -49,6 +49,8 @@ NUMBERS = (
     "actor_rate",
     "value_rate",
     "plan_weight",
+    "baseline",
+    "entropy",
 )
 (
     RATE,
@@ -65,6 +67,8 @@ NUMBERS = (
     ACTOR_RATE,
     VALUE_RATE,
     PLAN_WEIGHT,
+    BASELINE,
+    ENTROPY,
 ) = range(len(NUMBERS))
 #: Entries of every memory before the mind's own.
 HEAD = 16

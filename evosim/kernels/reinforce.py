@@ -2,7 +2,8 @@
 
 REINFORCE (Williams 1992): theta += rate * advantage * sum_t grad log pi(a_t | z_t), at the end of
 each episode; the reward enters only as a multiplier of the step. Weights are float64 and
-generalise over cues.
+generalise over cues. With an entropy bonus tau the return has -tau log pi(a_t | z_t) added for
+every step, which on average climbs the return plus tau times the entropy (Williams & Peng 1991).
 Cross (1973): on action a with reward u in [0, 1], p_a += rate u (1 - p_a) and
 p_b -= rate u p_b for the others, with rate u kept within [0, 1]; float64 probabilities per percept.
 
@@ -17,6 +18,8 @@ import math
 
 from evosim.kernels.accelerate import inline
 from evosim.kernels.mind import (
+    BASELINE,
+    ENTROPY,
     EVERYWHERE,
     GREEDY,
     HEAD,
@@ -170,13 +173,18 @@ def reinforce_finish(tag, mind, world, memory):
     """Move the weights along the log's gradient, by the return as `advantage` says."""
     loci, gradient, table, units, log = _places(mind, world)
     total, episode = memory[_TOTAL], memory[_EPISODES]
-    advantage = total
+    lived = int(memory[_LOGGED])
+    if memory[ENTROPY] != 0.0:
+        for t in range(lived):
+            done = table + int(memory[log + 2 * t]) * world.actions + int(memory[log + 2 * t + 1])
+            # Rounding may let the last action be done although its probability is 0.
+            total -= memory[ENTROPY] * math.log(max(memory[done], 1e-300))
+    advantage = total - memory[BASELINE]
     if mind.advantage > 0 and episode > 0:
         advantage = total - memory[_RETURNS] / episode
     memory[_RETURNS] += total
     memory[_SQUARES] += total * total
     memory[_EPISODES] += 1.0
-    lived = int(memory[_LOGGED])
     memory[_LOGGED] = 0.0
     memory[_TOTAL] = 0.0
     if mind.advantage == 2:

@@ -32,6 +32,23 @@ class ReflexMind(Table):
         description="reinforce: the return itself, minus its running mean, or that over the root "
         "mean square of returns",
     )
+    baseline: float = Field(
+        default=0.0, description="reinforce, advantage = 'return': subtracted from every return"
+    )
+    entropy: NonNegative = Field(
+        default=0.0,
+        description="reinforce: bonus for uncertain choices; minus its product with the log "
+        "probability of every action done is added to the return",
+    )
+
+    @model_validator(mode="after")
+    def _sound(self) -> ReflexMind:
+        for key in ("baseline", "entropy"):
+            if getattr(self, key) != 0.0 and self.learning != "reinforce":
+                raise ValueError(f"{key} goes with learning = 'reinforce'")
+        if self.baseline != 0.0 and self.advantage != "return":
+            raise ValueError("baseline goes with advantage = 'return': others have their own")
+        return self
 
 
 class _Chooser(Table):

@@ -10,7 +10,9 @@ share no code with it. ``evosim validate`` prints the table; the tests run a qui
 - `networks`: a sharp peak against a flat one (T26).
 - `learners`, `weights`: reinforcement learning as selection (T57-T61, T66).
 - `habits`: a costly habit fades (S58).
+- `rates`: how fast softmax policy gradients stop exploring (T62, T63).
 - `exploration`, `estimates`: what learners never try, shun, and credit (T64, T65, T67-T70).
+- `stopping`: when to stop looking (T71).
 """
 
 from evosim.validate import (  # noqa: F401  (importing registers their results)
@@ -22,6 +24,8 @@ from evosim.validate import (  # noqa: F401  (importing registers their results)
     learners,
     networks,
     partition,
+    rates,
+    stopping,
     traits,
     weights,
 )

@@ -11,9 +11,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
+from scipy import stats
 from scipy.special import ndtri
 
 from evosim.oracles import (
+    best_by_proxy,
     expected_maximum,
     finite_truncation_intensity,
     lande_response,
@@ -267,3 +269,39 @@ def tails_apart(case: Case, size: int, correlation: float, agents: int) -> Itera
     yield case.mean(
         "gain of the target", correlation * best, values(engine)[..., 0].mean(axis=1) - mean
     )
+
+
+#: Laws of what a proxy holds besides the target, in the target's standard deviations.
+ERRORS = {"normal": stats.norm(), "lognormal": stats.lognorm(1.0), "Cauchy": stats.cauchy()}
+
+
+@result(
+    "T72",
+    "Best of k by target + error: heavy tails of the error undo selection (Kwa et al. 2024)",
+    replicates=20_000,
+    quick=2_000,
+    settings=[{"size": k, "error": law} for law in ERRORS for k in (4, 64, 1_024)],
+    quick_settings=[{"size": k, "error": law} for law in ERRORS for k in (4, 64)],
+)
+def tails_heavy(case: Case, size: int, error: str) -> Iterator[Row]:
+    """Measure the target in the best of a whole population, which alone breeds.
+
+    Target and error are two loci, of which payoff is the sum; founders get an error of that law.
+    """
+    data = scenario(
+        size,
+        world={"kind": "landscape", "shape": "linear"},
+        genome={"trait": {"loci": 2, "initial": {"normal": [0.0, 1.0]}}},
+        selection={"kind": "truncation", "fraction": 1.0 / size},
+    )
+    # Enough for the largest populations, and of the same weight.
+    replicates = case.replicates if size < 1_000 else case.replicates // 4
+    law, random = ERRORS[error], np.random.default_rng([case.seed, size])
+    best = []
+    for batch in case.batches(size, replicates):
+        engine = case.engine_of(case.resolved(data), batch)
+        shape = engine.population.real.shape[:2]
+        engine.population.real[..., 1] = law.ppf(random.uniform(size=shape))
+        engine.step()
+        best.append(engine.population.real[:, 0, 0].astype(np.float64))
+    yield case.mean("mean target", best_by_proxy(size, law), np.concatenate(best))
