@@ -18,6 +18,7 @@ COLUMNS = {
     "assays": (*KEYS, "assay", "context", "when", "value", "sd", "low", "high"),
     "trials": (
         *KEYS, "trial", "context", "episode", "payoff", "entered", "rewarded", "moved",
+        "untried",
     ),
     "ledger": (
         *KEYS, "kind", "quantity", "context", "percept", "action", "before", "selection",

@@ -214,6 +214,18 @@ def window_rates(visits: I64, entry: Bool, episodes: F64) -> F64:
     return np.asarray((visits * entry).sum(axis=(2, 3)) / episodes)
 
 
+def first_entries(entered: F64) -> I64:
+    """Return (n,) the window of the first chosen entry; -1 in lives without any.
+
+    Parameters
+    ----------
+    entered : (n, W) float64
+        Chosen entries per episode.
+    """
+    some = entered > 0
+    return np.asarray(np.where(some.any(axis=1), some.argmax(axis=1), -1), np.int64)
+
+
 def ending(windows: int) -> int:
     """Return how many windows make up the end of a life."""
     return max(1, round(END * windows))

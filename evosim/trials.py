@@ -29,8 +29,8 @@ F64 = NDArray[np.float64]
 #: Indices that every trial has; the others need a control or forced entries.
 _ALWAYS = (
     "best", "collapse_exponential", "collapse_power", "collapse_rate", "competence",
-    "competence_inside", "coverage_gap", "entered", "entered_last", "lock_in", "moved",
-    "never_entered", "payoff", "reward_ratio", "selective_gap",
+    "competence_inside", "coverage_gap", "entered", "entered_last", "first_entry", "lock_in",
+    "moved", "never_entered", "payoff", "reward_ratio", "selective_gap", "untried",
 )  # fmt: skip
 
 
@@ -241,19 +241,22 @@ def course(plan: TrialPlan, lived: Lived, resolved: Resolved) -> dict[str, F64]:
     Returns
     -------
     dict of str -> (R, W) float64
-        episode (middle of the window), payoff, entered, rewarded (steps) and moved per episode.
+        episode (middle of the window), payoff, entered, rewarded (steps) and moved per episode;
+        untried: share of lives that have not chosen to enter by the end of the window.
     """
     n = np.maximum(lived.alive.sum(axis=1), 1)[:, None]
     trail, per = lived.trail, plan.episodes[None, :]
     moved = trail.moved.sum(axis=3) + trail.finished
-    entered = [
-        (_visits(plan, lived, resolved, r) * plan.site.entry).sum(axis=(0, 2, 3))
+    entries = [
+        (_visits(plan, lived, resolved, r) * plan.site.entry).sum(axis=(2, 3))
         for r in range(len(lived.alive))
     ]
+    untried = [(np.cumsum(own, axis=1) == 0).sum(axis=0) for own in entries]
     return {
         "episode": np.broadcast_to(_middles(plan), (len(n), per.size)).copy(),
         "payoff": trail.payoff.sum(axis=1) / n / per,
-        "entered": np.array(entered) / n / per,
+        "entered": np.array([own.sum(axis=0) for own in entries]) / n / per,
+        "untried": np.array(untried) / n,
         "rewarded": trail.rewarded.sum(axis=1) / n / per,
         "moved": moved.sum(axis=1) / n / per,
     }
@@ -272,6 +275,7 @@ def _of_replicate(
     best = float(spectrum.values(site, None))
     random = float(site.random @ site.start)
     moved = lived.trail.moved[r, some].sum() + lived.trail.finished[r, some].sum()
+    first = spectrum.first_entries(entered)
     law = spectrum.collapse_law(entered.mean(axis=0), _middles(plan))
     return {
         "payoff": float(at_end.mean()),
@@ -279,6 +283,8 @@ def _of_replicate(
         "entered": float(entered.mean()),
         "entered_last": float(entered[:, -last:].mean()),
         "never_entered": float((entered[:, -last:] == 0).all(axis=1).mean()),
+        "untried": float((first < 0).mean()),
+        "first_entry": _mean(np.where(first < 0, np.nan, _middles(plan)[first])),
         "lock_in": float(spectrum.lock_in(entered, at_end, best, random).mean()),
         "coverage_gap": _mean(spectrum.coverage_gap(visits, site)),
         "collapse_rate": law.rate,

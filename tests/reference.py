@@ -309,7 +309,16 @@ class Reinforce(Learner):
     """Williams 1992, its gradient by finite differences of the log-likelihood."""
 
     def __init__(
-        self, weights, hidden, cues, outputs, temperature, rate, advantage, baseline=0.0, entropy=0.0
+        self,
+        weights,
+        hidden,
+        cues,
+        outputs,
+        temperature,
+        rate,
+        advantage,
+        baseline=0.0,
+        entropy=0.0,
     ):
         self.weights = np.array(weights, float)
         self.baseline, self.entropy = baseline, entropy

@@ -10,6 +10,18 @@ from evosim.scenario.model import ScenarioModel
 #: File, passage, replacement, and the error without the file's name and line.
 MODELS = [
     (
+        "bandit",
+        '[mind]\nkind = "reflex"\nlearning = "reinforce"',
+        '[mind]\nlearning = "cross"\nentropy = 0.1',
+        "mind: entropy goes with learning = 'reinforce'",
+    ),
+    (
+        "bandit",
+        '[mind]\nkind = "reflex"\nlearning = "reinforce"',
+        '[mind]\nlearning = "reinforce"\nadvantage = "centred"\nbaseline = 1',
+        "mind: baseline goes with advantage = 'return': others have their own",
+    ),
+    (
         "coinrun",
         "agents = 500",
         "agents = 1",

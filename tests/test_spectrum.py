@@ -139,6 +139,9 @@ def test_windows_and_lock_in_by_hand():
     visits[:, :, FORK, 0] = 9
     rates = spectrum.window_rates(visits, made.entry, np.array([10.0, 10.0, 5.0, 10.0]))
     assert rates.tolist() == [[0.4, 0.2, 0.2, 0.0], [0.4, 0.4, 0.8, 0.4]]
+    assert spectrum.first_entries(np.vstack([rates, [[0, 0, 0, 0], [0, 0, 0.2, 0]]])).tolist() == [
+        0, 0, -1, 2,
+    ]  # fmt: skip
     lost = np.array([0.5, 0.5])
     assert spectrum.lock_in(rates, lost, 1.0, 0.4).tolist() == [True, False]
     # A tenth of 1 - .4 may be missing, no more.

@@ -229,7 +229,27 @@ def test_the_dose_that_unlocks_by_hand():
     assert found["unlocked"].tolist() == [1.0] * 3
     shut = (made.trail.visits.reshape(3, 16, 6, -1)[..., 0].sum(axis=2) == 0).mean()
     assert 0 < shut < 1
+    assert found["untried"].mean() == pytest.approx(shut)
     assert found["never_entered"].mean() >= shut
+
+
+def test_first_entries_are_counted_as_they_happen():
+    plan, resolved, made = sure_branch(0.1, 0.045)
+    found, by_window = (
+        trials.indices(plan, resolved, made, None),
+        trials.course(plan, made, resolved),
+    )
+    for r in range(3):
+        entered = trials._visits(plan, made, resolved, r)[..., plan.site.entry].sum(axis=2)
+        untried, first = 0, []
+        for life in entered:
+            windows = [w for w, count in enumerate(life) if count]
+            untried += not windows
+            first += windows[:1]
+        assert found["untried"][r] == untried / len(entered)
+        assert found["first_entry"][r] == pytest.approx(np.mean(by_window["episode"][r][first]))
+        for w, share in enumerate(by_window["untried"][r]):
+            assert share == pytest.approx(1 - np.mean([any(life[: w + 1]) for life in entered]))
 
 
 def test_learned_models_have_room_for_what_only_trials_show():

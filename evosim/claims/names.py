@@ -37,11 +37,12 @@ LEDGER = (
     "cumulative_transmission",
 )
 #: Indices of a trial that are shares of lives; the others are not bounded by 0 and 1.
-SHARES = ("lock_in", "unlocked", "never_entered")
+SHARES = ("lock_in", "unlocked", "never_entered", "untried")
 INDICES = (
     *SHARES, "payoff", "entered", "entered_last", "best", "horizon", "horizon_mean",
     "coverage_gap", "competence", "competence_inside", "selective_gap", "unlock_dose",
-    "reward_ratio", "collapse_rate", "collapse_power", "collapse_exponential", "moved",
+    "reward_ratio", "first_entry", "moved",
+    "collapse_rate", "collapse_power", "collapse_exponential",
 )  # fmt: skip
 PREDICTORS = ("OBJ-omni", "OBJ-informed", "LEDGER", "FLOOR", "CEIL")
 

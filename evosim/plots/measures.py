@@ -40,12 +40,14 @@ _INDICES: dict[str, tuple[str, str, tuple[float, float] | None]] = {
     "coverage_gap": ("coverage gap", "share less covered inside", None),
     "entered": ("entries by choice", "per episode", None),
     "entered_last": ("entries by choice at the end", "per episode", None),
+    "first_entry": ("first entry by choice", "episode", None),
     "horizon": ("foresight horizon", "steps", None),
     "lock_in": ("locked in", "share of lives", UNIT),
     "never_entered": ("never enter any more", "share of lives", UNIT),
     "payoff": ("payoff at the end", "per episode", None),
     "reward_ratio": ("rewards, end to beginning", "ratio", None),
     "unlock_dose": ("forced entries that unlock", "entries", None),
+    "untried": ("never entered by choice", "share of lives", UNIT),
     "unlocked": ("unlocked by forced entries", "share of lives", UNIT),
 }
 

@@ -135,8 +135,11 @@ def gradient_rate(case: Case, arms: int, pay: float, episodes: tuple[int, int]) 
     "With an entropy bonus policies approach softmax(r/tau) exponentially (Mei 2020)",
     replicates=60,
     quick=3,
-    settings=[{"entropy": 0.4, "rewards": (1.0, 0.0)}, {"entropy": 0.5, "rewards": (1.0, 0.6, 0.0)}],
-)  # fmt: skip
+    settings=[
+        {"entropy": 0.4, "rewards": (1.0, 0.0)},
+        {"entropy": 0.5, "rewards": (1.0, 0.6, 0.0)},
+    ],
+)
 def entropy_bonus(case: Case, entropy: float, rewards: tuple[float, ...]) -> Iterator[Row]:
     """Measure the way to the fixed point, by mean policies, and the rest at it.
 
@@ -175,9 +178,12 @@ def entropy_bonus(case: Case, entropy: float, rewards: tuple[float, ...]) -> Ite
     "A softmax policy gradient never stops trying a single other action (Mei 2024)",
     replicates=40,
     quick=6,
-    settings=[{"q0": 0.2, "step": 1.0, "episodes": 8_000}, {"q0": 0.5, "step": 0.5, "episodes": 8_000}],
+    settings=[
+        {"q0": 0.2, "step": 1.0, "episodes": 8_000},
+        {"q0": 0.5, "step": 0.5, "episodes": 8_000},
+    ],
     quick_settings=[{"q0": 0.2, "step": 1.0, "episodes": 4_000}],
-)  # fmt: skip
+)
 def tries_go_on(case: Case, q0: float, step: float, episodes: int) -> Iterator[Row]:
     """Count tries of the action that never pays, by payoff, which learners do not receive.
 

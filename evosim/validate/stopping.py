@@ -90,9 +90,7 @@ def secretary_cutoffs(case: Case, candidates: int, skip: int) -> Iterator[Row]:
     settings=[{"agents": 2_000, "start": start, "generations": 150} for start in (10, 75)],
     quick_settings=[{"agents": 500, "start": 10, "generations": 75}],
 )
-def secretary_evolves(
-    case: Case, agents: int, start: int, generations: int
-) -> Iterator[Row]:
+def secretary_evolves(case: Case, agents: int, start: int, generations: int) -> Iterator[Row]:
     """Let the cutoff evolve, and look at its mean over the last third of the time."""
     n, enough = 100, 0.36
     chance = secretary_success(n, np.arange(n + 1))
