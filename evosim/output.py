@@ -21,7 +21,7 @@ from evosim.errors import UserError
 #: The file that makes a directory one of ours; written last.
 RECORD = "run.json"
 
-_DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class Reserved:
@@ -113,8 +113,15 @@ def reserve(
 
 
 @contextmanager
-def user_errors(path: Path) -> Iterator[None]:
+def user_errors(path: Path, *, kept: str = "nothing was kept") -> Iterator[None]:
     """Turn a full disk, missing rights and the like into one line.
+
+    Parameters
+    ----------
+    path : path
+        Where it happens.
+    kept : str
+        What a full disk leaves behind.
 
     Raises
     ------
@@ -127,10 +134,10 @@ def user_errors(path: Path) -> Iterator[None]:
         if error.errno is None:
             raise
         where = Path(os.fsdecode(error.filename)) if error.filename else path
-        if error.errno in _DISK_FULL:
+        if error.errno in DISK_FULL:
             free = _free_bytes(path)
             raise UserError(
-                f"the disk is full ({free / 1e6:.0f} MB free); nothing was kept",
+                f"the disk is full ({free / 1e6:.0f} MB free); {kept}",
                 file=path,
                 hint="free some space or choose another --out",
             ) from error

@@ -47,6 +47,7 @@ _FACES = (
     "report.py",
     "reproduce.py",
     "results.py",
+    "studies/",
     "tables.py",
     "toml_text.py",
     "schema/",

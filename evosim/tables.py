@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _DTYPES = b"evosim.dtypes"
-_ROWS_PER_GROUP = 1 << 17
+ROWS_PER_GROUP = 1 << 17
 
 
 def write_table(path: Path, frame: pd.DataFrame) -> None:
@@ -35,24 +36,31 @@ def write_table(path: Path, frame: pd.DataFrame) -> None:
     frame : DataFrame
         Tidy: one row per observation, one column per measure.
     """
+    write_file(path, lambda stream: _write_parquet(stream, frame))
+
+
+def table_bytes(frame: pd.DataFrame) -> bytes:
+    """Return what `write_table` would write."""
+    stream = BytesIO()
+    _write_parquet(stream, frame)
+    return stream.getvalue()
+
+
+def _write_parquet(stream: BinaryIO, frame: pd.DataFrame) -> None:
     import pyarrow as pa
     from pyarrow import parquet
 
     table = pa.Table.from_pandas(frame, preserve_index=False, nthreads=1)
     dtypes = {str(name): str(dtype) for name, dtype in frame.dtypes.items()}
     table = table.replace_schema_metadata({_DTYPES: json.dumps(dtypes).encode()})
-
-    def write(stream: BinaryIO) -> None:
-        parquet.write_table(
-            table,
-            stream,
-            compression="zstd",
-            version="2.6",
-            row_group_size=_ROWS_PER_GROUP,
-            store_schema=True,
-        )
-
-    write_file(path, write)
+    parquet.write_table(
+        table,
+        stream,
+        compression="zstd",
+        version="2.6",
+        row_group_size=ROWS_PER_GROUP,
+        store_schema=True,
+    )
 
 
 def read_table(path: Path) -> pd.DataFrame:

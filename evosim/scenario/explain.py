@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from evosim.errors import UserError, did_you_mean
 from evosim.scenario.fields import Slot, looks_like, slot_of
@@ -38,31 +38,40 @@ class Problem:
     hint: str | None = None
 
 
-def problems(error: ValidationError, data: Any) -> list[Problem]:
+def problems(
+    error: ValidationError, data: Any, root: type[BaseModel] = ScenarioModel
+) -> list[Problem]:
     """Return what is wrong, one entry per place of the file.
 
     Parameters
     ----------
     error : ValidationError
-        Of `ScenarioModel`.
+        Of `root`.
     data : any
         What was validated.
+    root : type of BaseModel
+        The model of the whole file.
     """
     found: dict[Path, Problem] = {}
     for entry in error.errors(include_url=False, include_input=False):
-        problem = _problem(entry, data)
+        problem = _problem(entry, data, root)
         if problem is not None:
             found.setdefault(problem.path, problem)
     return _without_twins(list(found.values()))
 
 
 def user_error(
-    error: ValidationError, data: Any, *, file: Any = None, lines: KeyLines | None = None
+    error: ValidationError,
+    data: Any,
+    *,
+    file: Any = None,
+    lines: KeyLines | None = None,
+    root: type[BaseModel] = ScenarioModel,
 ) -> UserError:
     """Return one error for the first problem of the file, with the number of the others."""
-    found = problems(error, data)
+    found = problems(error, data, root)
     if not found:  # every branch of a union was set aside; never seen, but never silent
-        return UserError("not a valid scenario", file=file)
+        return UserError("not a valid file", file=file)
 
     def line(problem: Problem) -> int:
         return (lines.line(problem.path) if lines else None) or 0
@@ -84,8 +93,8 @@ def unknown_key(part: str, known: Sequence[str]) -> tuple[str, str | None, str |
     return "unknown key", ", ".join(known) or None, did_you_mean(part, known)
 
 
-def _problem(entry: Mapping[str, Any], data: Any) -> Problem | None:
-    place = _place(entry["loc"], data)
+def _problem(entry: Mapping[str, Any], data: Any, root: type[BaseModel]) -> Problem | None:
+    place = _place(entry["loc"], data, root)
     if place is None:
         return None
     path, slot, table, value = place
@@ -103,7 +112,9 @@ def _problem(entry: Mapping[str, Any], data: Any) -> Problem | None:
     return Problem(path, "value", f"{show(value)} is not allowed", slot.words(), _hint(value, slot))
 
 
-def _place(loc: Sequence[str | int], data: Any) -> tuple[Path, Slot, Slot | None, Any] | None:
+def _place(
+    loc: Sequence[str | int], data: Any, root: type[BaseModel]
+) -> tuple[Path, Slot, Slot | None, Any] | None:
     """Follow a pydantic location through models and data together.
 
     Returns the path, its slot, the slot of the table that holds it, and the value there; None
@@ -111,7 +122,7 @@ def _place(loc: Sequence[str | int], data: Any) -> tuple[Path, Slot, Slot | None
     location that name a branch of a union are no part of the path.
     """
     path: list[str | int] = []
-    slot, value = slot_of(ScenarioModel), data
+    slot, value = slot_of(root), data
     table: Slot | None = None
     for part in loc:
         if part == "[key]" and slot.shape != "names" and table is not None and table.name:

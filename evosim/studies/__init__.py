@@ -1,0 +1,1 @@
+"""Parameter studies: many runs of one scenario over a design of parameter values."""
