@@ -4,6 +4,7 @@ STAMP := $(VENV)/.installed
 EVOSIM := $(VENV)/bin/evosim
 
 SCENARIO ?= scenarios/coinrun.toml
+STUDY ?= scenarios/studies/coinrun_dose.toml
 OUT ?=
 ARGS ?=
 RESULTS ?= results
@@ -25,6 +26,10 @@ setup: $(STAMP)  ## create .venv from the pinned versions, nothing else
 .PHONY: run
 run: $(STAMP)  ## run one scenario: SCENARIO=file [OUT=dir] [ARGS="--seed 3 --set key=value"]
 	@$(EVOSIM) run "$(SCENARIO)" $(if $(OUT),--out "$(OUT)") $(ARGS)
+
+.PHONY: study
+study: $(STAMP)  ## do the runs of a study that are missing: STUDY=file [OUT=dir] [ARGS="--workers 2"]
+	@$(EVOSIM) study "$(STUDY)" $(if $(OUT),--out "$(OUT)") $(ARGS)
 
 .PHONY: reproduce
 reproduce: $(STAMP)  ## run every scenario that changed since its results, then list all claims
@@ -61,10 +66,12 @@ bench: $(STAMP)  ## agent-steps per second against plain C and other tools
 	@$(EVOSIM) bench $(ARGS)
 
 .PHONY: schema
-schema: $(STAMP)  ## write the JSON Schema of scenario files into the package
+schema: $(STAMP)  ## write the JSON Schemas of scenario and study files into the package
 	@mkdir -p evosim/schema
 	$(EVOSIM) schema > evosim/schema/scenario.schema.json.new
 	mv evosim/schema/scenario.schema.json.new evosim/schema/scenario.schema.json
+	$(EVOSIM) schema --study > evosim/schema/study.schema.json.new
+	mv evosim/schema/study.schema.json.new evosim/schema/study.schema.json
 
 .PHONY: clean
 clean:  ## remove the environment and every cache, but no results

@@ -17,19 +17,35 @@ if TYPE_CHECKING:
     from evosim.errors import UserError
     from evosim.results import Run, load, save
     from evosim.scenario import Scenario
+    from evosim.studies.conduct import study
+    from evosim.studies.results import Study, load_study
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Run": "evosim.results",
     "Scenario": "evosim.scenario",
+    "Study": "evosim.studies.results",
     "UserError": "evosim.errors",
     "load": "evosim.results",
+    "load_study": "evosim.studies.results",
     "run": "evosim.api",
     "save": "evosim.results",
+    "study": "evosim.studies.conduct",
 }
 
-__all__ = ["Run", "Scenario", "UserError", "__version__", "load", "run", "save"]
+__all__ = [
+    "Run",
+    "Scenario",
+    "Study",
+    "UserError",
+    "__version__",
+    "load",
+    "load_study",
+    "run",
+    "save",
+    "study",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -52,6 +52,32 @@ def list_folder(folder: Path) -> list[Entry]:
     return [_read(file) for file in files]
 
 
+def describe_file(file: Path) -> str:
+    """Return what stands in a scenario or study file in one line, once it is checked.
+
+    Raises
+    ------
+    UserError
+        The first mistake.
+    """
+    from evosim.api import find_file, prepare
+    from evosim.scenario.load import read_text
+    from evosim.studies.file import check_study, is_study
+
+    text = read_text(find_file(file))
+    if not is_study(text):
+        return describe(prepare(file, {}))
+    from evosim.scenario.load import parse
+    from evosim.studies.plan import code_version, make_plan
+
+    study = check_study(parse(text, file), file, text)
+    runs = make_plan(study, code_version(study.plugins))
+    return (
+        f"{study.model.title}; {len(runs)} runs ({runs['point'].nunique()} points), "
+        f"each: {describe(study.base)}"
+    )
+
+
 def describe(scenario: Scenario) -> str:
     """Return title, systems, arms and estimated cost in one line."""
     from evosim.cost import estimate_cost

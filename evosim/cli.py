@@ -42,6 +42,9 @@ def _set_debug(value: bool) -> bool:
 
 ScenarioFile = Annotated[Path, typer.Argument(metavar="FILE", help="scenario file (TOML)")]
 RunDirectory = Annotated[Path, typer.Argument(metavar="DIR", help="directory of a finished run")]
+ResultDirectory = Annotated[
+    Path, typer.Argument(metavar="DIR", help="directory of a finished run, or of a study")
+]
 Threads = Annotated[
     int | None, typer.Option(min=1, help="cores to use; the result does not depend on it")
 ]
@@ -163,20 +166,22 @@ def run(
 
 @app.command()
 def check(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="scenario files")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="scenario and study files")
+    ],
     plugins: Plugins = None,
     debug: Debug = False,
 ) -> int:
-    """Check scenario files without running them."""
-    from evosim.api import load_plugin, prepare
-    from evosim.catalogue import describe
+    """Check scenario and study files without running them."""
+    from evosim.api import load_plugin
+    from evosim.catalogue import describe_file
 
     for plugin in plugins or ():
         load_plugin(plugin)
     code = 0
     for file in files:
         try:
-            typer.echo(f"ok {file}: {describe(prepare(file, {}))}")
+            typer.echo(f"ok {file}: {describe_file(file)}")
         except UserError as error:
             say(error.located(file, None).one_line())
             code = error.exit_code
@@ -208,11 +213,51 @@ def list_scenarios(
 
 
 @app.command()
-def show(directory: RunDirectory, strict: Strict = False, debug: Debug = False) -> int:
-    """Show the claims and the summary of a finished run."""
-    from evosim.report import make_console, show_claims, show_summary
-    from evosim.results import load
+def study(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="study file (TOML)")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="default: results/<name of the file>")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="processes, one run each; default: one per core")
+    ] = None,
+    any_code: Annotated[
+        bool, typer.Option("--any-code", help="go on although the code has changed since")
+    ] = False,
+    plugins: Plugins = None,
+    debug: Debug = False,
+) -> int:
+    """Do all runs of a study that have no results yet."""
+    from evosim.progress import terminal_progress
+    from evosim.report import make_console, show_study
+    from evosim.studies.conduct import study as do_study
 
+    with terminal_progress(unit="runs") as progress:
+        done = do_study(
+            file,
+            out or Path("results") / file.stem,
+            workers,
+            progress,
+            any_code=any_code,
+            plugins=plugins or (),
+            command=["evosim", *sys.argv[1:]],
+        )
+    show_study(make_console(), done)
+    return 1 if done.counts()["failed"] else 0
+
+
+@app.command()
+def show(directory: ResultDirectory, strict: Strict = False, debug: Debug = False) -> int:
+    """Show the claims and the summary of a finished run, or how far a study is."""
+    from evosim.report import make_console, show_claims, show_study, show_summary
+    from evosim.results import load
+    from evosim.studies.store import Store
+
+    if Store(directory).exists:
+        from evosim.studies.results import load_study
+
+        show_study(make_console(), load_study(directory))
+        return 0
     done, console = load(directory), make_console()
     show_claims(console, done)
     show_summary(console, done)
@@ -247,10 +292,14 @@ def predict(directory: RunDirectory, debug: Debug = False) -> None:
 
 
 @app.command()
-def schema() -> None:
+def schema(
+    study: Annotated[bool, typer.Option("--study", help="of study files instead")] = False,
+) -> None:
     """Print the JSON Schema of scenario files, for editors."""
-    from evosim.scenario.schema import schema_text
-
+    if study:
+        from evosim.studies.file import schema_text
+    else:
+        from evosim.scenario.schema import schema_text
     typer.echo(schema_text(), nl=False)
 
 

@@ -1,7 +1,7 @@
 """How a command ends: exit codes, and every mistake told in one line on stderr.
 
-0 done; 1 a claim failed under ``--strict`` (or a theory result is off); 2 something the user can
-mend; 70 a fault in evosim itself; 130 interrupted; 143 terminated.
+0 done; 1 a claim failed under ``--strict`` (or a theory result is off, or runs of a study failed);
+2 something the user can mend; 70 a fault in evosim itself; 130 interrupted; 143 terminated.
 """
 
 from __future__ import annotations

@@ -19,9 +19,12 @@ _SECONDS_BETWEEN_UPDATES = 0.1
 
 
 class Progress(Protocol):
-    """What the engine tells about its progress; the unit is one generation of one arm."""
+    """What the engine tells about its progress; the unit is one generation of one arm.
 
-    def start(self, total_generations: int) -> None:
+    A study tells the same of its runs.
+    """
+
+    def start(self, total: int) -> None:
         """Announce how many generations all arms have together."""
 
     def advance(self, n: int, label: str) -> None:
@@ -32,7 +35,7 @@ class Progress(Protocol):
 
 
 class TerminalProgress:
-    """A bar with generations per second and the time left, erased when the run ends.
+    """A bar with the speed and the time left, erased when the run ends.
 
     Use it as a context manager, so that an error or Ctrl-C gives the terminal back.
 
@@ -40,10 +43,13 @@ class TerminalProgress:
     ----------
     stream : file
         Where the bar is drawn, normally stderr.
+    unit : str
+        What is counted.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, unit: str = "generations") -> None:
         self._stream = stream
+        self._unit = unit
         self._bar: RichProgress | None = None
         self._task: TaskID | None = None
         self._label = ""
@@ -61,7 +67,7 @@ class TerminalProgress:
     ) -> None:
         self.finish()
 
-    def start(self, total_generations: int) -> None:
+    def start(self, total: int) -> None:
         """Draw the empty bar; the first generation of a new version waits for the compiler."""
         from rich.console import Console
         from rich.progress import (
@@ -84,7 +90,7 @@ class TerminalProgress:
             transient=True,
             redirect_stdout=False,
         )
-        self._task = bar.add_task("starting", total=total_generations, rate="")
+        self._task = bar.add_task("starting", total=total, rate="")
         self._bar = bar
         bar.start()
 
@@ -100,7 +106,8 @@ class TerminalProgress:
         if self._bar is None or self._task is None:
             return
         speed = self._bar.tasks[0].speed
-        rate = f"{speed:,.0f} generations/s" if speed else ""
+        digits = 0 if speed and speed >= 10 else 2
+        rate = f"{speed:,.{digits}f} {self._unit}/s" if speed else ""
         self._bar.update(self._task, advance=self._waiting, description=self._label, rate=rate)
         self._waiting, self._shown = 0, time.monotonic()
 
@@ -126,7 +133,7 @@ class SilentProgress:
     ) -> None:
         pass
 
-    def start(self, total_generations: int) -> None:
+    def start(self, total: int) -> None:
         """Do nothing."""
 
     def advance(self, n: int, label: str) -> None:
@@ -136,7 +143,9 @@ class SilentProgress:
         """Do nothing."""
 
 
-def terminal_progress(stream: TextIO | None = None) -> TerminalProgress | SilentProgress:
+def terminal_progress(
+    stream: TextIO | None = None, unit: str = "generations"
+) -> TerminalProgress | SilentProgress:
     """Return a bar on `stream` (default stderr) when it is a terminal, else a silent one."""
     stream = sys.stderr if stream is None else stream
-    return TerminalProgress(stream) if stream.isatty() else SilentProgress()
+    return TerminalProgress(stream, unit) if stream.isatty() else SilentProgress()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from evosim.results import Run
+    from evosim.studies.results import Study
 
 PLAIN_WIDTH = 100
 #: Every verdict as shown; a claim that fails for a reason that was found is refuted.
@@ -203,6 +204,42 @@ def summary(run: Run) -> list[str]:
         f"seed {info['seed']}, {duration(info['wall_seconds'])}, "
         f"peak memory {size(info['peak_memory_bytes'])}"
     )
+    return lines
+
+
+def show_study(console: Console, study: Study) -> None:
+    """Print how many runs of a study are done, failed and missing, and why runs failed."""
+    counts = study.counts()
+    console.print(f"{study.info['title']}\n", style="bold")
+    states = ", ".join(f"{counts[state]:,} {state}" for state in ("done", "failed", "missing"))
+    console.print(f"{sum(counts.values()):,} runs: {states}")
+    failures = study.failures()
+    if failures:
+        rows = [[stage, text, f"{count:,}", run] for stage, text, count, run in failures[:10]]
+        columns = ["stage", "error", "runs", "for example"]
+        console.print(make_table(columns, rows, right=["runs"], whole=["stage", "for example"]))
+        if len(failures) > 10:
+            console.print(f"and {len(failures) - 10} other errors")
+    for line in _study_times(study):
+        console.print(line, soft_wrap=True)
+
+
+def _study_times(study: Study) -> list[str]:
+    runs = study.runs
+    lines = [f"results: {study.path}"]
+    if "wall_seconds" not in runs or runs["wall_seconds"].isna().all():
+        return lines
+    seconds, memory = runs["wall_seconds"], runs["peak_memory_bytes"]
+    lines.append(
+        f"a run took {duration(float(seconds.median()))} (median), at most "
+        f"{duration(float(seconds.max()))} and {size(float(memory.max()))} of memory"
+    )
+    worst = float(runs["worst_residual"].max())
+    bound = float(runs["residual_bound"].max())
+    codes = runs.loc[runs["status"] == "done", "code"].nunique()
+    lines.append(_residual({"worst_residual": worst, "residual_bound": bound}))
+    if codes > 1:
+        lines.append(f"note: {codes} versions of the code did these runs, see the column 'code'")
     return lines
 
 

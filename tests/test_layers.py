@@ -28,7 +28,7 @@ LAYERS = (
         "spectrum",
     ),
     (
-        "simulate", "frames", "study", "results", "record", "output", "tables", "cost", "memory",
+        "simulate", "frames", "studies", "results", "record", "output", "tables", "cost", "memory",
         "api", "catalogue",
     ),
     (

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from evosim.errors import UserError
 from evosim.plots.style import figure_style, save, settle
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from evosim.results import Run
+    from evosim.studies.results import Study
 
 _FORMATS = (".png", ".svg", ".pdf")
 
@@ -38,6 +39,26 @@ def run_script(
     argv : sequence of str, optional
         Arguments (default: those of the command line).
     """
+    return _script(name, describe, draw, find_run, argv)
+
+
+def study_script(
+    name: str,
+    describe: str,
+    draw: Callable[[Study], Figure],
+    argv: Sequence[str] | None = None,
+) -> int:
+    """Draw one figure from the results of one study; see `run_script`."""
+    return _script(name, describe, draw, find_study, argv)
+
+
+def _script(
+    name: str,
+    describe: str,
+    draw: Callable[[Any], Figure],
+    find: Callable[[Path, str], Run | Study],
+    argv: Sequence[str] | None,
+) -> int:
     parser = argparse.ArgumentParser(description=describe)
     parser.add_argument(
         "results",
@@ -45,7 +66,7 @@ def run_script(
         type=Path,
         default=Path("results"),
         metavar="RESULTS_DIR",
-        help=f"a run directory, or a folder that holds one called '{name}' (default: results)",
+        help=f"a directory of results, or a folder that holds one called '{name}'",
     )
     parser.add_argument(
         "--out",
@@ -55,7 +76,7 @@ def run_script(
     )
     given = parser.parse_args(argv)
     try:
-        run = find_run(given.results, name)
+        run = find(given.results, name)
         with figure_style():
             paths = _write(draw(run), run, name, given.out)
     except UserError as error:
@@ -87,7 +108,28 @@ def find_run(folder: Path, name: str) -> Run:
     )
 
 
-def _write(figure: Figure, run: Run, name: str, out: Path | None) -> list[Path]:
+def find_study(folder: Path, name: str) -> Study:
+    """Return the study in `folder` itself, or in its subfolder `name`.
+
+    Raises
+    ------
+    UserError
+        Neither holds results.
+    """
+    from evosim.studies.results import load_study
+    from evosim.studies.store import Store
+
+    for place in (folder, folder / name):
+        if Store(place).exists:
+            return load_study(place)
+    raise UserError(
+        f"holds no results of the study '{name}'",
+        file=folder,
+        hint=f"make them with: evosim study scenarios/studies/{name}.toml --out {folder / name}",
+    )
+
+
+def _write(figure: Figure, run: Run | Study, name: str, out: Path | None) -> list[Path]:
     """Write the figure to `out`, or as PNG and SVG beside the run's directory."""
     assert run.path is not None  # it was loaded
     if out is not None and out.suffix.lower() not in _FORMATS:
@@ -104,7 +146,7 @@ def _write(figure: Figure, run: Run, name: str, out: Path | None) -> list[Path]:
     return [out]
 
 
-def need(found: bool, what: str, run: Run) -> None:
+def need(found: bool, what: str, run: Run | Study) -> None:
     """Raise a `UserError` where a run lacks something that a figure is made of."""
     if not found:
         raise UserError(f"this figure needs {what}", file=run.path)

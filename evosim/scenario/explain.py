@@ -149,7 +149,8 @@ def _place(
 def _names_branch(label: str, member: Slot) -> bool:
     """Return whether pydantic's label of a union's branch may mean `member`."""
     if member.model:
-        return label == member.model.__name__
+        name = member.model.__name__
+        return label == name or label.endswith(f", {name}]")  # one with a check of its own
     if member.shape in ("list", "names"):
         return label.startswith("list[" if member.shape == "list" else "dict[")
     return not label.startswith(("list[", "dict[")) and not label[:1].isupper()

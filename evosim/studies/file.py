@@ -172,7 +172,9 @@ def _base(model: StudyModel, folder: Path) -> Scenario:
         base = Scenario.load(find_file(folder / model.scenario))
     except UserError as error:
         if error.message == "no such file":
-            raise UserError(f"no such file: {error.file}", key="scenario", hint=error.hint) from None
+            raise UserError(
+                f"no such file: {error.file}", key="scenario", hint=error.hint
+            ) from None
         raise
     try:
         base = only_arms(base, model.arms) if model.arms else base
@@ -198,7 +200,7 @@ def _check_parameters(model: StudyModel, base: Scenario) -> None:
     for name in names:
         key, place = model.names.get(name, name), _design_key(model, name)
         parts = split_key(key)
-        if parts[0] in _NO_PARAMETER or key in SHARED and parts[0] != "population":
+        if parts[0] in _NO_PARAMETER or (key in SHARED and parts[0] != "population"):
             hint = "a study's replicates have seeds of their own" if key == "seed" else None
             raise UserError(f"{key} is no parameter of a study", key=place, hint=hint)
         if name in taken:

@@ -89,7 +89,6 @@ class Bench:
         _forget_peak()
         try:
             scenario = self._scenario(job)
-            stage = "memory"
             check_memory(scenario)
             stage = "run"
             tables, meta = _simulate(scenario)

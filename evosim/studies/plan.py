@@ -140,7 +140,7 @@ def extend(
     has = old["run"].isin(done).to_numpy()
     for column in ("run", "code"):
         kept[column] = old[column].where(has, kept[column].to_numpy()).to_numpy()
-    fresh = new.drop(index=where).copy()
+    fresh = new.drop(index=where.tolist())
     number = dict(zip(old["scenario"], old["point"], strict=True))
     after = int(old["point"].max()) + 1
     for scenario in dict.fromkeys(fresh["scenario"]):
@@ -192,7 +192,7 @@ def _check_code(old: pd.DataFrame, new: pd.DataFrame, any_code: bool) -> None:
     before, now = set(old["code"]), str(new["code"].iloc[0])
     if before != {now} and not any_code:
         raise UserError(
-            "planned with another version of evosim, of a plugin, of numba or of numpy",
+            "its runs were planned with another version of evosim, of a plugin, of numba or numpy",
             hint="say --any-code to do what is missing with this one, or choose another --out",
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from evosim.errors import UserError, did_you_mean
 from evosim.studies.plan import COLUMNS
@@ -59,7 +59,7 @@ class Study:
         import pandas as pd
 
         failures = self._store.failures()
-        records = self._frame(RECORDS, self._rows(RECORDS, None)).drop(columns="code", errors="ignore")
+        records = self._frame(self._rows(RECORDS, None)).drop(columns="code", errors="ignore")
         done = set(records["run"].astype(str))
         plan = self.plan
         told = [
@@ -146,7 +146,7 @@ class Study:
             lost = [c for c in columns if c not in rows.column_names]
             if lost:
                 raise UserError(f"the table '{name}' has no column '{lost[0]}'", file=self.path)
-        return self._joined(self._frame(name, rows))
+        return self._joined(self._frame(rows))
 
     def counts(self) -> dict[str, int]:
         """Return how many runs are done, failed and missing."""
@@ -204,7 +204,7 @@ class Study:
         schema = unify([piece.schema for piece in pieces])
         return pa.concat_tables([fitted(piece, schema) for piece in pieces])
 
-    def _frame(self, name: str, rows: pa.Table) -> pd.DataFrame:
+    def _frame(self, rows: pa.Table) -> pd.DataFrame:
         """Return rows as pandas: texts as categoricals, numbers that may be missing as nullable."""
         import pyarrow as pa
 
@@ -236,9 +236,7 @@ class Study:
             offset = (plan["replicate"] * plan["populations"]).to_numpy()[codes]
             frame["replicate"] = frame["replicate"].to_numpy() + offset
         rest = frame.drop(columns="run")
-        return pd.concat(
-            [frame[["run"]], pd.DataFrame(front, index=frame.index), rest], axis=1
-        )
+        return pd.concat([frame[["run"]], pd.DataFrame(front, index=frame.index), rest], axis=1)
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{n} {word}" for word, n in self.counts().items())

@@ -69,7 +69,9 @@ class Store:
         if not store.path.is_dir():
             folder = store.path.parent
             near = [p.name for p in folder.iterdir()] if folder.is_dir() else []
-            raise UserError("no such directory", file=path, hint=did_you_mean(store.path.name, near))
+            raise UserError(
+                "no such directory", file=path, hint=did_you_mean(store.path.name, near)
+            )
         if not store.exists:
             raise UserError(f"holds no study (no {RECORD})", file=path)
         store.info()
