@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import isotonic_regression
 
 from evosim.plots.assays import draw_points
 from evosim.plots.bands import band
@@ -53,13 +54,14 @@ def shares(study: Study) -> pd.DataFrame:
 def crossings(data: pd.DataFrame) -> pd.DataFrame:
     """Return, by v, replicate and generation, the rho at which the share passes one half.
 
-    The first step along rho that goes from below to above, read off a straight line.
+    Read off the closest curve that never falls (isotonic regression): the first place where a
+    scattered curve passes lies too low.
     """
     rows = []
     for key, curve in data.groupby([V, "replicate", "generation"]):
         curve = curve.sort_values(RHO)
         rho = curve[RHO].to_numpy(float)
-        share = curve["value"].to_numpy(float)
+        share = isotonic_regression(curve["value"].to_numpy(float)).x
         passed = np.flatnonzero((share[:-1] < 0.5) & (share[1:] >= 0.5))
         if passed.size:
             i = passed[0]
@@ -86,7 +88,7 @@ def draw(study: Study) -> Figure:
         Legend("coin visible in training, v", *_entries({f"{v:g}": x for v, x in by_v.items()})),
         Legend("generation", *_entries({str(g): look for g, look in by_time.items()})),
     ]
-    figure, panels = page(study.info["title"], [4.0, 4.0], [3.1], legends, note=_NOTE)
+    figure, panels = page(study.info["title"], [5.0, 4.0], [3.1], legends, note=_NOTE)
     _curves(panels[0, 0], data[(data["generation"] == generations[0]).to_numpy()], by_v)
     panels[0, 0].set_title(f"a   generation {generations[0]}")
     _thresholds(panels[0, 1], crossings(data), by_time)

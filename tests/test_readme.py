@@ -3,14 +3,17 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 import evosim
+from evosim.catalogue import describe_file
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text()
+SMALL = {"agents": 20, "replicates": 2, "generations": 20}
 
 
 def blocks(language):
@@ -24,7 +27,7 @@ def test_the_explained_scenario_runs_and_its_claims_hold(tmp_path):
     assert list(run.claims["verdict"]) == ["holds", "holds"]
 
 
-@pytest.mark.parametrize(("name", "which"), [("ring", 1), ("habit", 2)])
+@pytest.mark.parametrize(("name", "which"), [("ring", 2), ("habit", 3)])
 def test_users_own_files_run_through_the_real_command(tmp_path, name, which):
     own = next(code for code in blocks("python") if f"class {name.title()}" in code)
     (tmp_path / f"{name}.py").write_text(own)
@@ -47,6 +50,11 @@ def small_coinrun(tmp_path_factory):
         replicates=2,
         generations=3,
     )
+    study = tomllib.loads((ROOT / "scenarios/studies/coinrun_dose.toml").read_text())
+    study["scenario"] = str(ROOT / "scenarios/coinrun.toml")
+    study["design"]["parameters"] = {"rho": [0.1, 0.3], "v": [0.5]}
+    study["set"] = {f"population.{k}": n for k, n in SMALL.items()}
+    evosim.study(study, folder / "results/coinrun_dose", 1)
     return folder
 
 
@@ -56,11 +64,26 @@ def test_reading_and_plotting_code_runs(small_coinrun, which, monkeypatch):
     code = next(
         c
         for c in blocks("python")
-        if "evosim.load" in c and ("seaborn" in c) == (which != "pandas")
+        if "evosim.load(" in c and ("seaborn" in c) == (which != "pandas")
     )
     exec(compile(code, "README.md", "exec"), {})
     if which == "seaborn":
         assert (small_coinrun / "past.png").stat().st_size > 5_000
+
+
+def test_a_study_becomes_a_figure_in_six_lines(small_coinrun, monkeypatch):
+    monkeypatch.chdir(small_coinrun)
+    code = next(c for c in blocks("python") if "evosim.load_study" in c)
+    assert len([line for line in code.splitlines() if line]) == 6
+    exec(compile(code, "README.md", "exec"), {})
+    assert (small_coinrun / "dose.png").stat().st_size > 5_000
+
+
+def test_the_explained_study_is_one(tmp_path):
+    (tmp_path / "coin.toml").write_text(blocks("toml")[0])
+    file = tmp_path / "study.toml"
+    file.write_text(blocks("toml")[1])
+    assert "8 runs (4 points)" in describe_file(file)
 
 
 def test_the_python_example_runs(monkeypatch):
