@@ -71,7 +71,7 @@ def started(file, out, *options, **kwargs):
 
 def finish(process):
     """Return exit code, stdout and stderr."""
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=600)
     return process.returncode, out, err
 
 
@@ -92,7 +92,7 @@ def workers(process):
 
 def wait_for(condition, process):
     """Wait until something is true of a process that still runs."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while not condition():
         assert time.monotonic() < deadline
         assert process.poll() is None, process.stderr.read()
