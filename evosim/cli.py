@@ -221,6 +221,10 @@ def study(
     workers: Annotated[
         int | None, typer.Option(min=1, help="processes, one run each; default: one per core")
     ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="of a running Dask cluster that does the runs"),
+    ] = None,
     any_code: Annotated[
         bool, typer.Option("--any-code", help="go on although the code has changed since")
     ] = False,
@@ -238,6 +242,7 @@ def study(
             out or Path("results") / file.stem,
             workers,
             progress,
+            scheduler=scheduler,
             any_code=any_code,
             plugins=plugins or (),
             command=["evosim", *sys.argv[1:]],

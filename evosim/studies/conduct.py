@@ -14,6 +14,7 @@ from evosim.errors import UserError
 from evosim.output import user_errors
 from evosim.record import commit, versions
 from evosim.scenario.resolved import plain
+from evosim.studies.cluster import DaskWorkers
 from evosim.studies.compact import compact
 from evosim.studies.file import StudyFile, load_study_file
 from evosim.studies.job import Settings
@@ -39,6 +40,7 @@ def study(
     workers: int | None = None,
     progress: Progress | None = None,
     *,
+    scheduler: str | None = None,
     any_code: bool = False,
     plugins: Sequence[str | Path] = (),
     command: Sequence[str] | None = None,
@@ -55,6 +57,8 @@ def study(
         Processes on this machine, with one thread each; default: one per core.
     progress : Progress, optional
         Told how many runs are done.
+    scheduler : str, optional
+        Address of a running Dask scheduler whose workers share `out`; instead of own workers.
     any_code : bool
         Go on although the code has changed since some runs were planned.
     plugins : sequence of path
@@ -77,12 +81,14 @@ def study(
     file = load_study_file(source, plugins)
     code = code_version(file.plugins)
     plan = make_plan(file, code)
+    if workers and scheduler:
+        raise UserError("give either workers or a scheduler: a cluster has its own workers")
     workers = workers or len(os.sched_getaffinity(0))
     store = Store(out)
     with store.locked(), user_errors(store.path, kept=_KEPT):
         plan = _register(store, file, plan, code, any_code, command)
         try:
-            _do(store, file, plan, code, workers, progress)
+            _do(store, file, plan, code, scheduler or workers, progress)
         except KeyboardInterrupt:
             done = len(store.done())
             text = f"{done} of {len(plan)} runs are done; the same command does the rest"
@@ -136,7 +142,7 @@ def _do(
     file: StudyFile,
     plan: pd.DataFrame,
     code: str,
-    workers: int,
+    workers: int | str,
     progress: Progress | None,
 ) -> None:
     """Do what is missing, until all that is done can also be read."""
@@ -152,7 +158,7 @@ def _do(
             _tell_unreadable(store, journal, done)
             if len(missing):
                 journal.append({"event": "start", "missing": len(missing), "workers": workers})
-                _work(journal, missing, settings, min(workers, len(missing)), progress)
+                _work(journal, missing, settings, workers, progress)
             bad = compact(store, runs, names)
             for run in bad:
                 journal.append({"run": run, "status": "unreadable"})
@@ -172,14 +178,21 @@ def _work(
     journal: Journal,
     missing: pd.DataFrame,
     settings: Settings,
-    workers: int,
+    workers: int | str,
     progress: Progress | None,
 ) -> None:
     if progress is not None:
         progress.start(len(missing))
     failed = 0
-    with LocalWorkers(settings, workers) as pool:
-        for event in pool.run(_jobs(missing), _warm(missing) if workers > 1 else ()):
+    pool: LocalWorkers | DaskWorkers
+    warm: Sequence[dict[str, Any]] = ()
+    if isinstance(workers, str):
+        pool = DaskWorkers(settings, workers)
+    else:
+        pool = LocalWorkers(settings, min(workers, len(missing)))
+        warm = _warm(missing) if min(workers, len(missing)) > 1 else ()
+    with pool:
+        for event in pool.run(_jobs(missing), warm):
             journal.append(event)
             failed += event["status"] == "failed"
             if progress is not None:

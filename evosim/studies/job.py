@@ -70,6 +70,7 @@ class Bench:
                 hint="install the same everywhere",
             )
         self._base = Scenario.load(settings.scenario)
+        self._versions = versions()
 
     def run(self, job: Mapping[str, Any]) -> dict[str, Any]:
         """Do a run and write its part.
@@ -103,7 +104,7 @@ class Bench:
                 "extinctions": len(meta["extinctions"]),
                 "notes": "; ".join(meta["notes"]),
                 "host": socket.gethostname(),
-                **versions(),
+                **self._versions,
             }
             stage = "write"
             kept = {name: tables[name] for name in self._settings.tables}
