@@ -304,9 +304,9 @@ class Abstract(Planner):
 class Reflective(Planner):
     """Labels topics to avoid; forbids the transitions that lead there, hop by hop upwards."""
 
-    def __init__(self, *args, topic, alarm, told=(), trust=1.0, **rest):
+    def __init__(self, *args, topic, alarm, told=(), trust=1.0, stores=False, **rest):
         super().__init__(*args, **rest)
-        self.topic, self.alarm, self.trust = topic, alarm, trust
+        self.topic, self.alarm, self.trust, self.stores = topic, alarm, trust, stores
         self.own, self.told, self.forbidden, self.hops = set(), set(told), set(), {}
         for label in sorted(self.told):
             self.avoid(label)
@@ -340,16 +340,30 @@ class Reflective(Planner):
         self.hops[z] = min(self.hops.get(z, hop), hop)
 
     def step(self, z, action, reward, ahead, place):
-        if not self.labelled(z) and not self.labelled(place):
+        if self.stores or not (self.labelled(z) or self.labelled(place)):
             expected = self.gain(z, action, place)
             expected += self.beyond[place] if self.utility is None else 0.0
             topic = self.topic[place] if self.topic[place] >= 0 else self.topic[z]
             self.moved[z] += self.store(z, action, reward, ahead, place)
             if reward - expected < -self.alarm and topic >= 0:
+                self.told.discard(topic)
                 self.own.add(topic)
                 self.avoid(topic)
                 self.moved[z] += 1.0
+            elif reward - expected >= -self.alarm and self.labelled(place):
+                self.reconsider(place, z)
         self.moved[z] += self.look_back(z, action, ahead)
+
+    def reconsider(self, place, z):
+        """Take the label off the topic that a place shows if the place proved not so bad."""
+        if self.beyond[place] < -self.alarm:
+            return
+        self.own.discard(self.topic[place])
+        self.told.discard(self.topic[place])
+        self.forbidden, self.hops = set(), {}
+        for label in sorted(self.own | self.told):
+            self.avoid(label)
+        self.moved[z] += 1.0
 
     def look_back(self, z, action, ahead):
         """Forbid the way just taken if it led to a label, or to a place with something forbidden.

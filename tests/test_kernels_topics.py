@@ -10,7 +10,7 @@ from minds_case import AGENTS, alive, compare, live, without_genes, world_of
 from test_kernels_plan import planner
 
 from evosim.kernels.plan import plan_size
-from evosim.kernels.topics import abstract_size, reflective_size
+from evosim.kernels.topics import DISCARDS, STORES, abstract_size, reflective_size
 
 TOPICS = 2
 
@@ -69,6 +69,10 @@ REFLECTIVE = {
     "told, learned": {"told": [1], "trust": 0.75, "learned": True, "alarm": 9.0},
     "nothing alarms": {"alarm": 9.0},
     "own ends": {"utility": True},
+    "all is stored": {"stores": True, "alarm": 0.7, "learning_rate": 0.5},
+    "all is stored, told and learned": {
+        "stores": True, "told": [0, 1], "trust": 0.5, "learned": True, "depth": 3,
+    },
     "all places show it": {"shown": [0, 0, 0, 0]},
 }
 
@@ -80,11 +84,13 @@ def test_lives_of_reflective_planners(case):
         "alarm": 1.5, **REFLECTIVE[case],
     }  # fmt: skip
     depth, told, utility = given["depth"], given.pop("told"), given.get("utility", False)
+    stores = given.pop("stores", False)
     rng, world = world_of(70 + len(case), low=-2.0, actions=3, percepts=6)
     m, size, model = topical(
         rng, world, given.pop("learned"), given.pop("shown"), temperature=0.5,
         averaging="learning_rate" not in given, untried=0.5, leaf_value=0.25,
-        told=np.isin(np.arange(TOPICS), told).astype(np.uint8), **given,
+        told=np.isin(np.arange(TOPICS), told).astype(np.uint8), rule=STORES if stores else DISCARDS,
+        **given,
     )  # fmt: skip
     genes = rng.normal(size=(2, AGENTS, 3)).astype(np.float32)
     minds = {}
@@ -93,7 +99,8 @@ def test_lives_of_reflective_planners(case):
         worth = m.feature @ genes[r, i, 1:].astype(float) if utility else None
         minds[r, i] = who = ref.Reflective(
             world.cues.shape[1], 3, depth, model, worth, given.get("learning_rate"), 0.25, 0.5,
-            topic=m.topic, alarm=given["alarm"], told=told, trust=given["trust"], temperature=0.5,
+            topic=m.topic, alarm=given["alarm"], told=told, trust=given["trust"], stores=stores,
+            temperature=0.5,
         )  # fmt: skip
         return who
 
@@ -190,6 +197,20 @@ def test_nothing_is_stored_under_a_label():
     assert free.trail.moved[0, 0].sum() > 0.0
     assert blind.trail.moved[0, 0].sum() == 0.0
     assert np.array_equal(blind.learned[0, 0], blind.born[0, 0])
+
+
+def test_a_label_goes_once_what_was_stored_shows_it_harmless():
+    """Walks begin one step before the labelled place, where nothing bad happens."""
+    for trust, rule, on in (
+        (0.5, DISCARDS, 0.25),
+        (0.5, STORES, 0.5),  # no label any more: both ways are worth the same
+        (1.0, STORES, 0.0),  # who trusts wholly never enters, so that nothing is stored
+    ):
+        world, m, size = road(2, entered=3, trust=trust)
+        world = world._replace(reward=np.zeros_like(world.reward), episodes=60)
+        m = m._replace(told=np.ones(1, np.uint8), rule=rule)
+        lived = live("reflective", world, m, size, without_genes())
+        assert lived.learned[0, 0].reshape(5, 2)[3, 0] == pytest.approx(on, abs=1e-15)
 
 
 def test_an_option_is_kept_up_as_long_as_the_topic_is_shown():

@@ -7,7 +7,8 @@ ahead like `evosim.kernels.plan`.
 Reflective planner: looks ahead, and keeps a memory of topics to avoid, from an accident of its
 own (a reward below the expected one by more than `alarm`) or from a told fact, heeded with
 probability `trust` at each choice; after an accident of its own it heeds every label. Under an
-avoid label nothing is stored. It forbids itself the transitions that lead to such a topic, and
+avoid label nothing is stored, unless the mind stores all the same: then a label goes as soon as
+what was stored of a place that shows it is no worse than `alarm`. It forbids itself the transitions that lead to such a topic, and
 whenever it meets a place where something is forbidden, also the one by which it came, as many
 hops up as it looks ahead.
 
@@ -43,6 +44,9 @@ from evosim.kernels.plan import (
 )
 
 _OWN, _TOLD = 1.0, 2.0
+
+#: The rule of a reflective planner: what it does with observations under an avoid label.
+DISCARDS, STORES = 0, 1
 
 
 def abstract_size(planner: int, actions: int, topics: int, steps: int) -> int:
@@ -183,6 +187,18 @@ def _avoid(mind, world, memory, topic, why):
 
 
 @inline
+def _relieve(mind, world, memory, topic):
+    """Take a label off a topic, and with it all that is forbidden but the ways to the others."""
+    avoided, forbidden, _, free = _labels(mind, world)
+    memory[avoided + topic] = 0.0
+    memory[forbidden:free] = 0.0
+    memory[STALE] = 1.0
+    for other in range(mind.topics):
+        if memory[avoided + other] != 0.0:
+            _avoid(mind, world, memory, other, memory[avoided + other])
+
+
+@inline
 def _is_avoided(mind, memory, avoided, outcome):
     return mind.topic[outcome] >= 0 and memory[avoided + mind.topic[outcome]] != 0.0
 
@@ -260,7 +276,7 @@ def reflective_observe(tag, mind, world, memory, z, action, reward, following, o
     avoided = _labels(mind, world)[0]
     moved = 0.0
     labelled = _is_avoided(mind, memory, avoided, z) or _is_avoided(mind, memory, avoided, outcome)
-    if not labelled:
+    if not labelled or mind.rule == STORES:
         surprise = places(mind, world)[0]
         beyond = reward - known_gain(mind, z, action, outcome) - memory[surprise + outcome]
         moved += learn_step(mind, world, memory, z, action, reward, following, outcome)
@@ -270,6 +286,12 @@ def reflective_observe(tag, mind, world, memory, z, action, reward, following, o
             if topic >= 0:
                 _avoid(mind, world, memory, topic, _OWN)
                 moved += 1.0
+        elif (
+            _is_avoided(mind, memory, avoided, outcome)
+            and memory[surprise + outcome] >= -memory[ALARM]
+        ):
+            _relieve(mind, world, memory, topic)
+            moved += 1.0
     moved += _blacklist(mind, world, memory, z, action, following)
     return moved, EVERYWHERE if moved != 0.0 else NOWHERE
 

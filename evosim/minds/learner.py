@@ -217,5 +217,6 @@ def _with_topics(
     topic = np.full(percepts + len(world.states), -1, np.int32)
     for k in range(len(columns) - 1, -1, -1):
         topic[:percepts][world.percept_cue[:, columns[k]] != 0.0] = k
+    rule = topics.STORES if getattr(spec, "stores", False) else topics.DISCARDS
     told = np.array([name in getattr(spec, "told", ()) for name in spec.topics], np.uint8)
-    return tables._replace(topic=topic, topics=len(columns), told=told)
+    return tables._replace(topic=topic, topics=len(columns), told=told, rule=rule)

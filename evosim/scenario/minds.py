@@ -186,6 +186,12 @@ class ReflectiveMind(_Planner):
         default=1.0, description=f"chance that a told label is heeded, at each choice{_OVERRIDE}"
     )
 
+    stores: bool = Field(
+        default=False,
+        description="what is met under an avoid label is stored all the same, and the label goes "
+        "once a place that shows it proved no worse than the alarm",
+    )
+
     @model_validator(mode="after")
     def _known(self) -> ReflectiveMind:
         for name in self.told:
