@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from evosim import criterion
 from evosim.assays import Probe, birth_values, probabilities
 from evosim.errors import EngineError, UserError
 from evosim.kernels import landscape as land
@@ -16,6 +17,7 @@ from evosim.kernels import life, reproduce
 from evosim.kernels.accelerate import run_blocks
 from evosim.kernels.decode import LANES
 from evosim.kernels.learn import live_and_learn
+from evosim.kernels.philox import ASSAY
 from evosim.kernels.tags import FUNCTIONS
 from evosim.ledger import Ledger, Pedigree
 from evosim.minds.trail import no_trail
@@ -25,6 +27,9 @@ from evosim.resolve import Resolved
 from evosim.user_code import in_one_line
 
 F64 = NDArray[np.float64]
+
+#: Key space of lives at random that a reward model is fitted to: after those of any assay.
+AUDIT = ASSAY << 12
 
 #: Below this many agent-steps a generation is not worth handing to other threads.
 SMALL = 20_000
@@ -48,6 +53,8 @@ class Lives:
         Summed over agents, per variant.
     born, learned : (R, N, V) float64
         Learned state at birth and at death; last axis 0 without learning.
+    produced : (R, N, X * A) unsigned
+        How often each action was done in each slot of the reward model; X = 0 without one.
     """
 
     count: NDArray[np.int64]
@@ -60,6 +67,9 @@ class Lives:
     context_episodes: F64
     born: F64
     learned: F64
+    produced: NDArray[np.unsignedinteger] = field(
+        default_factory=lambda: np.zeros((0, 0, 0), np.uint16)
+    )
 
 
 @dataclass
@@ -99,6 +109,8 @@ class Engine:
     @in_one_line
     def __post_init__(self) -> None:
         self.population = found(self.resolved, self.keys)
+        model = self.resolved.reward_model
+        self.fit = None if model is None else criterion.Fit.empty(self.keys.size, model)
         self.ledger = Ledger(
             self.resolved,
             self.population,
@@ -133,6 +145,7 @@ class Engine:
             "real": population.real.copy(),
             "bits": population.bits.copy(),
             "extinct": extinct,
+            **self._fitted(),
             **ledger.sums(),
         }
 
@@ -150,6 +163,7 @@ class Engine:
             ("count", population.count),
             ("real", population.real),
             ("bits", population.bits),
+            *self._fitted().items(),
         ):
             if state[name].shape != present.shape:
                 raise UserError(
@@ -157,6 +171,8 @@ class Engine:
                     allowed=str(present.shape),
                     hint="continue with the scenario that wrote it",
                 )
+            if name.startswith("model."):
+                present[:] = state[name]
         self.generation = int(state["generation"])
         self.keys = state["keys"].copy()
         self.extinct = {int(r): int(g) for r, g in state["extinct"]}
@@ -172,7 +188,8 @@ class Engine:
         1. Birth: genome to expressed values, the mind's starting memory.
         2. Transmission: newborns receive through the cultural channel (none here).
         3. Life: episodes of perceiving, acting and learning; payoff, acts, learned state.
-        4. Fitness: payoff to criterion (costs subtracted) to expected offspring.
+        4. Fitness: payoff, or what a reward model fitted to all lives so far predicts of it, to
+           criterion (costs subtracted) to expected offspring.
         5. Record and assay: the observer looks; nothing is drawn or changed.
         6. Selection: parents and realised offspring.
         7. Reproduction: recombination and mutation into the next genomes.
@@ -204,16 +221,8 @@ class Engine:
 
     def life(self, genes: NDArray[np.float32]) -> Lives:
         """Stage 3: every agent lives its episodes."""
-        resolved, population = self.resolved, self.population
-        replicates, agents = population.replicates, population.agents
-        payoff = np.zeros((replicates, agents))
-        nothing = np.zeros((replicates, agents, 0))
-        lives = Lives(
-            population.count, genes, payoff, payoff, np.empty_like(payoff),
-            np.zeros((replicates, agents, 0), np.uint16), np.zeros((replicates, 1)),
-            np.zeros((replicates, 1)), nothing, nothing,
-        )  # fmt: skip
-        if resolved.landscape is not None:
+        lives = _blank_lives(self.population.count, genes)
+        if self.resolved.landscape is not None:
             self._live_on_landscape(lives)
         else:
             self._live_in_world(lives)
@@ -224,7 +233,7 @@ class Engine:
         resolved = self.resolved
         episodes = 1 if resolved.tables is None else resolved.tables.episodes
         scale = 1.0 if resolved.selection.summed else 1.0 / episodes
-        lives.criterion = lives.payoff * scale
+        lives.criterion = self._predicted(lives) * scale
         column = 0
         for slot in resolved.layout.real:
             if slot.gene.cost:
@@ -245,6 +254,32 @@ class Engine:
                 f"agent {i}: look at the payoffs and gene costs",
                 key="selection.criterion",
             )
+
+    def _predicted(self, lives: Lives) -> F64:
+        """Return (R, N) payoffs summed over the life, or what the model makes of the acts."""
+        model, count = self.resolved.reward_model, lives.count
+        if model is None or self.fit is None:
+            return lives.payoff
+        seen = self._audited(model) if model.audit else lives
+        made = seen.produced.astype(np.float64) @ model.member
+        self.fit.update(model, made, seen.payoff, seen.count)
+        predicted = criterion.predict(model, self.fit.value, lives.produced)
+        return np.where(np.arange(predicted.shape[1]) < count[:, None], predicted, 0.0)
+
+    def _audited(self, model: criterion.ModelCode) -> Lives:
+        """Return lives of choices at random, drawn from a key space of their own."""
+        replicates = self.keys.size
+        # A policy of zeros prefers nothing.
+        genes = np.zeros((replicates, model.audit, self.resolved.layout.real_loci), np.float32)
+        lives = _blank_lives(np.full(replicates, model.audit, np.int64), genes)
+        self._live_in_world(lives, AUDIT)
+        return lives
+
+    def _fitted(self) -> dict[str, F64]:
+        """Return what the reward model was fitted to, by its name in a checkpoint."""
+        if self.fit is None:
+            return {}
+        return {f"model.{name}": value for name, value in vars(self.fit).items()}
 
     def selection(self, lives: Lives) -> Pedigree:
         """Stage 6: who has how many offspring."""
@@ -296,15 +331,17 @@ class Engine:
         work = self.population.replicates * self.population.agents * (steps + 20)
         return self.threads if work > SMALL else 1
 
-    def _live_in_world(self, lives: Lives) -> None:
-        resolved, population = self.resolved, self.population
+    def _live_in_world(self, lives: Lives, offset: int = 0) -> None:
+        resolved = self.resolved
         tables, mind = resolved.tables, resolved.mind
         assert tables is not None
         assert mind is not None
         replicates, agents = lives.payoff.shape
         variants = tables.start.size
         most = tables.steps * tables.episodes
-        kinds = resolved.tracked.context.size * tables.actions
+        model = resolved.reward_model
+        slots = resolved.tracked.context.size
+        kinds = (slots + (0 if model is None else model.ledger.size)) * tables.actions
         lives.acts = np.empty((replicates, agents, kinds), np.uint16 if most < 2**16 else np.uint32)
         learning = resolved.learning
         per = -(-agents // LANES) if learning is None else agents
@@ -313,8 +350,8 @@ class Engine:
         if learning is None:
             run_blocks(
                 life.live, replicates * per, self._threads(), resolved.world_tag, tables,
-                resolved.mind_tag, mind, resolved.context_cdf, self.keys, self.generation, 0,
-                resolved.lazy, population.count, lives.genes, lives.payoff, lives.acts,
+                resolved.mind_tag, mind, resolved.context_cdf, self.keys, self.generation, offset,
+                resolved.lazy, lives.count, lives.genes, lives.payoff, lives.acts,
                 context_payoff, context_episodes,
             )  # fmt: skip
         else:
@@ -323,12 +360,14 @@ class Engine:
             run_blocks(
                 live_and_learn, replicates * per, self._threads(), resolved.world_tag, tables,
                 learning.tag, learning.tables, learning.size, resolved.context_cdf,
-                tables.start_cdf, 0, np.zeros(0, np.int64), self.keys, self.generation, 0,
-                population.count, lives.genes, lives.payoff, lives.acts, context_payoff,
+                tables.start_cdf, 0, np.zeros(0, np.int64), self.keys, self.generation,
+                offset, lives.count, lives.genes, lives.payoff, lives.acts, context_payoff,
                 context_episodes, lives.born, lives.learned, no_trail(replicates),
             )  # fmt: skip
             if mind.rule == life.WEIGHTS:
-                self.ledger.learned(lives.born, lives.learned, mind.policy, population.count)
+                self.ledger.learned(lives.born, lives.learned, mind.policy, lives.count)
+        if model is not None:
+            _share_out(lives, model, slots, tables.actions)
         # Fixed blocks, then one sum per replicate: the same bits for any number of threads.
         lives.context_payoff = context_payoff.reshape(replicates, per, variants).sum(axis=1)
         lives.context_episodes = context_episodes.reshape(replicates, per, variants).sum(axis=1)
@@ -384,6 +423,32 @@ class Engine:
             logit -= logit.mean(axis=2, keepdims=True)
             parts.append(logit.transpose(0, 1, 3, 2).reshape(*genes.shape[:2], -1))
         return np.concatenate(parts, axis=2)
+
+
+def _blank_lives(count: NDArray[np.int64], genes: NDArray[np.float32]) -> Lives:
+    """Return lives of which nothing is known yet."""
+    replicates, agents = genes.shape[:2]
+    payoff = np.zeros((replicates, agents))
+    nothing = np.zeros((replicates, agents, 0))
+    acts = np.zeros((replicates, agents, 0), np.uint16)
+    contexts = np.zeros((replicates, 1))
+    return Lives(
+        count, genes, payoff, payoff, np.empty_like(payoff), acts, contexts, contexts.copy(),
+        nothing, nothing, acts,
+    )  # fmt: skip
+
+
+def _share_out(lives: Lives, model: criterion.ModelCode, slots: int, actions: int) -> None:
+    """Part the acts counted for the reward model from the ledger's, which includes them."""
+    own = slots * actions
+    alive = np.arange(lives.acts.shape[1])[None, :, None] < lives.count[:, None, None]
+    lives.produced = np.where(alive, lives.acts[..., own:], 0)
+    ledger = np.ascontiguousarray(lives.acts[..., :own])
+    for k, t in enumerate(model.ledger):
+        if t >= 0:
+            part = lives.produced[..., k * actions : (k + 1) * actions]
+            ledger[..., t * actions : (t + 1) * actions] += part
+    lives.acts = ledger
 
 
 __all__ = ["Engine", "Lives"]

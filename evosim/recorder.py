@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evosim.assays import Probe, birth_values, death_values
+from evosim.criterion import Fit, ModelCode
 from evosim.engine import Engine, Lives
 from evosim.kernels.life import TABLE, WEIGHTS
 from evosim.ledger import Pedigree, haploid_mean
@@ -132,6 +133,8 @@ class Recorder:
             "offspring_variance": np.full(count.size, np.nan),
             "learned": _learned(lives, count),
         }
+        if engine.fit is not None and engine.resolved.reward_model is not None:
+            columns |= _cells(engine.resolved.reward_model, engine.fit, lives)
         layout = engine.resolved.layout
         values = haploid_mean(layout, engine.population.real)
         for slot in layout.real:
@@ -430,6 +433,17 @@ def _learned_acts(engine: Engine, lives: Lives) -> F64:
     # Learned and born are both zero where nobody lived.
     mean: F64 = flat.sum(axis=1) / np.maximum(lives.count, 1)[:, None]
     return mean.reshape(shape)
+
+
+def _cells(model: ModelCode, fit: Fit, lives: Lives) -> dict[str, F64]:
+    """Return what the reward model predicts of each cell, and how often a life produced it."""
+    total = lives.produced.sum(axis=1, dtype=np.float64) @ model.member
+    made = total / np.maximum(lives.count, 1)[:, None]
+    columns = {}
+    for c, name in enumerate(model.names):
+        columns[f"model.{name}"] = fit.value[:, c].copy()  # it goes on changing
+        columns[f"produced.{name}"] = made[:, c]
+    return columns
 
 
 def _offspring_variance(pedigree: Pedigree, count: NDArray[np.int64]) -> F64:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from evosim.criterion import ModelCode, make_model
 from evosim.errors import UserError
 from evosim.kernels import landscape as land
 from evosim.kernels import reproduce, select
@@ -117,6 +118,7 @@ class Resolved:
     selection: SelectionCode
     mutation: MutationCode
     recombination: int
+    reward_model: ModelCode | None = None
 
     @property
     def learns(self) -> bool:
@@ -161,7 +163,7 @@ def resolve(
     mind_tag, mind, hidden, need, user = _mind(model, world)
     loci, labels = _loci(model, world, hidden, need)
     layout = make_layout(model.genome, loci, labels, model.population.ploidy)
-    tables, cdf, lazy, learning = None, np.ones(1), False, None
+    tables, cdf, lazy, learning, reward_model = None, np.ones(1), False, None, None
     tracked = Tracked(np.zeros(0, np.int64), np.zeros(0, np.int64))
     if world is not None:
         assert not isinstance(model.world, LandscapeWorld)
@@ -171,6 +173,9 @@ def resolve(
         share = world.variant_frequency(world.frequency)
         cdf = cumulative(share)
         tracked, track = _tracked(model, world, share)
+        if model.selection.model is not None:
+            spec = model.selection.model
+            reward_model, track = make_model(spec, world, track, tracked.context.size)
         tables = world_tables(
             world, track, model.world.step_payoff, model.world.step_reward,
             model.world.context_per == "life",
@@ -210,6 +215,7 @@ def resolve(
         else {"free": reproduce.FREE, "one-point": reproduce.ONE_POINT}.get(
             model.reproduction.recombination, reproduce.MIDPARENT
         ),
+        reward_model=reward_model,
     )
 
 

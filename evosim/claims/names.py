@@ -49,7 +49,8 @@ PREDICTORS = ("OBJ-omni", "OBJ-informed", "LEDGER", "FLOOR", "CEIL")
 _THRESHOLD = re.compile(r"^(.*\S)\s*(>=|<=|>|<)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)$")
 _ALLOWED = (
     "a trajectory column, assay.NAME, trial.NAME.INDEX, context.NAME.COLUMN, "
-    "ledger.QUANTITY.COLUMN, score.PREDICTOR[.training]; A - B; MEASURE > NUMBER; differs.MEASURE"
+    "ledger.QUANTITY.COLUMN, model.CELL, produced.CELL, "
+    "score.PREDICTOR[.training]; A - B; MEASURE > NUMBER; differs.MEASURE"
 )
 
 
@@ -172,6 +173,13 @@ def measure_names(
     names.update(f"trial.{trial.name}.{index}" for trial in model.trial for index in INDICES)
     names.update(f"context.{context.name}.{col}" for context in model.context for col in CONTEXT)
     names.update(_displacements(model))
+    fitted = model.selection.model.cells if model.selection.model else ()
+    names.update(
+        f"{what}.{cell.name}"
+        for cell in fitted
+        if cell.value is None
+        for what in ("model", "produced")
+    )
     quantities = set(model.ledger.indices)
     for label in _labels(gene_labels):
         names.update((label, label if label.endswith(".mean") else f"{label}.sd"))
@@ -243,6 +251,8 @@ def _unit_term(term: str, model: ScenarioModel | None) -> bool:
     if first in ("ledger", "score", "context"):
         act = first == "ledger" and rest.startswith("act:")
         return term.endswith(".frequency") or (act and term.endswith((".before", ".after")))
+    if first in ("model", "produced"):
+        return False
     if first == "trial":
         return term.endswith(tuple(f".{name}" for name in SHARES))
     if first == "assay":

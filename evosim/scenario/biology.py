@@ -125,9 +125,61 @@ class Fitness(Table):
         return self
 
 
+class RewardCell(Table):
+    """Acts that an observer of episodes counts as one kind of outcome."""
+
+    name: Name
+    at: Annotated[list[Name], Field(min_length=1)] = Field(description="states")
+    action: Name | None = Field(default=None, description="what is done there (default: anything)")
+    group: Name | None = Field(
+        default=None, description="cells that stand in for this one while nobody produced it"
+    )
+    value: float | None = Field(
+        default=None, description="what it is worth, known beforehand; else it is fitted"
+    )
+
+    @model_validator(mode="after")
+    def _fitted_or_known(self) -> RewardCell:
+        if self.value is not None and self.group is not None:
+            raise ValueError("group goes with cells that are fitted: leave out group or value")
+        return self
+
+
+class RewardModel(Table):
+    """A model of payoff, fitted every generation to what agents produced; it is what selects.
+
+    The payoff of a life is regressed on how often each cell occurred in it.
+    """
+
+    cells: Annotated[list[RewardCell], Field(min_length=1, max_length=64)]
+    memory: Probability = Field(
+        default=1.0, description="weight of the past, generation by generation (1: all alike)"
+    )
+    prior: NonNegative = Field(
+        default=0.0, description="occurrences that a group's mean counts for in each of its cells"
+    )
+    audit: Annotated[int, Field(ge=0, le=100_000)] = Field(
+        default=0,
+        description="fit to so many lives per generation of choices at random, not to the agents'",
+    )
+
+    @model_validator(mode="after")
+    def _names(self) -> RewardModel:
+        names = [cell.name for cell in self.cells]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"two cells are called '{twice}'")
+        if all(cell.value is not None for cell in self.cells):
+            raise ValueError("nothing is to be fitted: give a cell without value")
+        return self
+
+
 class _Scheme(Table):
     criterion: Literal["mean", "sum"] = Field(
         default="mean", description="payoff per episode averaged, or summed, over the life"
+    )
+    model: RewardModel | None = Field(
+        default=None, description="the criterion is payoff as this model predicts it"
     )
 
 

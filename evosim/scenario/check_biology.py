@@ -276,8 +276,34 @@ def _check_reproduction(model: ScenarioModel) -> None:
             )
 
 
+def _check_reward_model(model: ScenarioModel) -> None:
+    """Refuse a reward model that nothing would be predicted by."""
+    fitted = model.selection.model
+    if fitted is None:
+        return
+    if model.world.kind == "landscape":
+        raise UserError(
+            "a landscape has no episodes whose outcomes could be told apart",
+            key="selection.model",
+            allowed="worlds with states and actions",
+        )
+    if model.selection.kind == "replay":
+        raise UserError(
+            "replayed parents are chosen by no criterion",
+            key="selection.model",
+            allowed="any other selection.kind",
+        )
+    if fitted.audit and not (model.mind.kind == "reflex" and "policy" in model.genome):
+        raise UserError(
+            "choices at random are those of a policy without preferences",
+            key="selection.model.audit",
+            allowed="mind.kind = 'reflex' with a gene 'policy'; else 0",
+        )
+
+
 def _check_selection(model: ScenarioModel) -> None:
     selection, population = model.selection, model.population
+    _check_reward_model(model)
     if population.limit is not None and population.limit < population.agents:
         raise UserError(
             f"{population.limit} is below the {population.agents} agents at the start",
