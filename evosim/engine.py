@@ -145,7 +145,7 @@ class Engine:
             "real": population.real.copy(),
             "bits": population.bits.copy(),
             "extinct": extinct,
-            **self._fitted(),
+            **{name: part.copy() for name, part in self._fitted().items()},
             **ledger.sums(),
         }
 
@@ -158,27 +158,28 @@ class Engine:
             If the state is of another number of replicates, agents or loci.
         """
         population = self.population
-        for name, present in (
-            ("keys", self.keys),
-            ("count", population.count),
-            ("real", population.real),
-            ("bits", population.bits),
-            *self._fitted().items(),
-        ):
+        held: dict[str, NDArray[Any]] = {
+            "keys": self.keys,
+            "count": population.count,
+            "real": population.real,
+            "bits": population.bits,
+            **self._fitted(),
+        }
+        for name, present in held.items():
             if state[name].shape != present.shape:
                 raise UserError(
                     f"the checkpoint's '{name}' has shape {state[name].shape}",
                     allowed=str(present.shape),
                     hint="continue with the scenario that wrote it",
                 )
-            if name.startswith("model."):
-                present[:] = state[name]
         self.generation = int(state["generation"])
         self.keys = state["keys"].copy()
         self.extinct = {int(r): int(g) for r, g in state["extinct"]}
         population.count = state["count"].copy()
         population.real[:] = state["real"]
         population.bits[:] = state["bits"]
+        for name, present in self._fitted().items():
+            present[:] = state[name]
         self.ledger.resume(population, state)
 
     @in_one_line

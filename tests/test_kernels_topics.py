@@ -71,7 +71,11 @@ REFLECTIVE = {
     "own ends": {"utility": True},
     "all is stored": {"stores": True, "alarm": 0.7, "learning_rate": 0.5},
     "all is stored, told and learned": {
-        "stores": True, "told": [0, 1], "trust": 0.5, "learned": True, "depth": 3,
+        "stores": True,
+        "told": [0, 1],
+        "trust": 0.5,
+        "learned": True,
+        "depth": 3,
     },
     "all places show it": {"shown": [0, 0, 0, 0]},
 }

@@ -21,7 +21,7 @@ LAYERS = (
     # handed to them, and checked when a file is: they stand on nothing but scenarios.
     (
         "errors", "units", "toml_text", "user_code", "registry", "scenario", "worlds", "minds",
-        "layout", "resolve", "population", "claims", "oracles",
+        "layout", "criterion", "resolve", "population", "claims", "oracles",
     ),
     (
         "engine", "ledger", "parents", "assays", "trials", "predict", "recorder", "subspace",

@@ -8,9 +8,9 @@ Reflective planner: looks ahead, and keeps a memory of topics to avoid, from an 
 own (a reward below the expected one by more than `alarm`) or from a told fact, heeded with
 probability `trust` at each choice; after an accident of its own it heeds every label. Under an
 avoid label nothing is stored, unless the mind stores all the same: then a label goes as soon as
-what was stored of a place that shows it is no worse than `alarm`. It forbids itself the transitions that lead to such a topic, and
-whenever it meets a place where something is forbidden, also the one by which it came, as many
-hops up as it looks ahead.
+what was stored of a place that shows it is no worse than `alarm`. It forbids itself the
+transitions that lead to such a topic, and whenever it meets a place where something is forbidden,
+also the one by which it came, as many hops up as it looks ahead.
 
 Memory after the planner's: abstract: [logged, topic and action of the option kept up], T x A
 values of options and as many counts, a log of (topic, action, reward); reflective: topics to

@@ -52,6 +52,13 @@ _INDICES: dict[str, tuple[str, str, tuple[float, float] | None]] = {
 }
 
 
+#: Columns of the reward model's cells.
+_MODEL = (
+    ("model.", "predicted of", "payoff per occurrence"),
+    ("produced.", "produced:", "occurrences per life"),
+)
+
+
 @dataclass(frozen=True)
 class Measured:
     """One measure of a run over time.
@@ -116,6 +123,9 @@ def trajectory_measure(
             index, (index.replace("_", " "), "mean over lives", None)
         )
         return Measured(column, f"{title} (trial '{trial}')", label, data, bounds)
+    for prefix, title, label in _MODEL:
+        if column.startswith(prefix):
+            return Measured(column, f"{title} '{column.removeprefix(prefix)}'", label, data)
     gene = model.genome.get(gene_of(column, model.genome) or "")
     if gene is not None and gene.kind == "bits":
         return Measured(column, column, "frequency of 1", data, UNIT)
