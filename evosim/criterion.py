@@ -40,8 +40,9 @@ class ModelCode:
     group : (C,) int64
     member : (X * A, C) float64
         1 where an act belongs to a cell.
-    known : (X * A,) float64
-        What an act is worth without any model.
+    known : (K,) float64
+        Worth of each cell that is known beforehand.
+    known_member : (X * A, K) float64
     ledger : (X,) int64
         The ledger's slot that each slot was taken from, -1 for none.
     memory, prior : float
@@ -53,6 +54,7 @@ class ModelCode:
     group: I64
     member: F64
     known: F64
+    known_member: F64
     ledger: I64
     memory: float
     prior: float
@@ -80,6 +82,7 @@ def make_model(
     """
     actions = len(world.actions)
     fitted = [cell for cell in spec.cells if cell.value is None]
+    given = [cell for cell in spec.cells if cell.value is not None]
     groups = list(dict.fromkeys(cell.group or cell.name for cell in fitted))
     places = sorted({_place(world, name, cell.name) for cell in spec.cells for name in cell.at})
     pairs = sorted({(s, int(t)) for s in places for t in track[:, s]})
@@ -87,13 +90,13 @@ def make_model(
     for k, (s, t) in enumerate(pairs):
         own[track[:, s] == t, s] = slots + k
     member = np.zeros((len(pairs) * actions, len(fitted)))
-    known = np.zeros(len(pairs) * actions)
+    known_member = np.zeros((len(pairs) * actions, len(given)))
     for cell in spec.cells:
         wanted = range(actions) if cell.action is None else [_action(world, cell.action, cell.name)]
         at = {_place(world, name, cell.name) for name in cell.at}
         rows = [k * actions + a for k, (s, _) in enumerate(pairs) if s in at for a in wanted]
         if cell.value is not None:
-            known[rows] += cell.value
+            known_member[rows, given.index(cell)] = 1.0
             continue
         if member[rows].any():
             raise UserError(
@@ -106,7 +109,8 @@ def make_model(
         names=tuple(cell.name for cell in fitted),
         group=np.array([groups.index(cell.group or cell.name) for cell in fitted], np.int64),
         member=member,
-        known=known,
+        known=np.array([cell.value for cell in given], np.float64),
+        known_member=known_member,
         ledger=np.array([t for _, t in pairs], np.int64),
         memory=spec.memory,
         prior=max(spec.prior, _FAINT),
@@ -218,9 +222,12 @@ def predict(code: ModelCode, value: F64, acts: NDArray[np.unsignedinteger]) -> F
     acts : (R, N, X * A) unsigned
         How often each action was done in each of the model's slots.
     """
-    # Act by act, so that no library chooses the order of a sum.
-    worth = [code.known[k] + (value * code.member[k]).sum(axis=1) for k in range(code.known.size)]
+    counts = acts.astype(np.float64)
+    # Whole numbers up to here; then cell by cell, in the file's order, whatever that of states.
+    made, also = counts @ code.member, counts @ code.known_member
     total = np.zeros(acts.shape[:2])
-    for k, each in enumerate(worth):
-        total += acts[..., k] * each[:, None]
+    for c in range(value.shape[1]):
+        total += made[..., c] * value[:, c, None]
+    for k, worth in enumerate(code.known):
+        total += also[..., k] * worth
     return total

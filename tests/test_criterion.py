@@ -69,7 +69,9 @@ def test_the_past_weighs_by_memory():
 
 def test_predictions_add_fitted_and_known_worths():
     code = SimpleNamespace(
-        known=np.array([0.0, -0.5, 0.0]), member=np.array([[1.0, 0.0], [0.0, 0.0], [0.0, 1.0]])
+        known=np.array([-0.5]),
+        known_member=np.array([[0.0], [1.0], [0.0]]),
+        member=np.array([[1.0, 0.0], [0.0, 0.0], [0.0, 1.0]]),
     )
     acts = np.array([[[2, 1, 0], [0, 0, 3]]], np.uint16)
     assert predict(code, np.array([[0.3, 0.7]]), acts).tolist() == [[2 * 0.3 - 0.5, 3 * 0.7]]

@@ -46,8 +46,10 @@ from evosim.antifake.row import Row, excused, judged, pointless
 from evosim.antifake.ttest import worst_t
 from evosim.engine import Engine
 from evosim.kernels import reproduce
+from evosim.layout import Slot
 from evosim.resolve import Resolved
 from evosim.scenario import ArmCell, Scenario
+from evosim.scenario.model import ScenarioModel
 from evosim.worlds.tabular import TabularWorld
 
 F64 = NDArray[np.float64]
@@ -176,9 +178,33 @@ def _differences(lived: Small, cell: ArmCell) -> tuple[list[str], dict[str, F64]
     moving = [axis for axis in axes if order.moves(axis)]
     if not moving:
         return [], {}
-    loci = policy_loci(first, order)
+    names = [":".join(map(str, key)) for key in _keys(first)]
     slot = first.layout.slot("policy")
-    assert slot is not None
+    one = lived.of(cell, MANY)
+    if slot is None:  # no gene has places that go by the world's
+        two = live(stretches_of(model, _in_order(order)), model.seed, MANY)
+        start = 0
+        labels = _labels_in_line(first)
+    else:
+        two = _with_policy_moved(model, first, order, slot)
+        start, labels = slot.start, slot.labels
+    columns = _columns(one.engine.resolved, two.engine.resolved)
+    two.parts["acts"] = [acts[..., columns] for acts in two.parts["acts"]]
+    return moving, _paired(
+        one, two, lambda h: {**_act_means(h, names), **_real_means(h, start, labels)}
+    )
+
+
+def _labels_in_line(resolved: Resolved) -> tuple[str, ...]:
+    """Return a label of every real locus, in their order."""
+    return tuple(
+        f"{slot.name}:{k}" for slot in resolved.layout.real for k in range(slot.stop - slot.start)
+    )
+
+
+def _with_policy_moved(model: ScenarioModel, first: Resolved, order: Order, slot: Slot) -> History:
+    """Return lives in the reordered world of agents whose policy's loci follow it, put back."""
+    loci = policy_loci(first, order)
     other = [
         (start, moved_mutation(resolved, slot, loci))
         for start, resolved in stretches_of(model, _in_order(order))
@@ -187,17 +213,11 @@ def _differences(lived: Small, cell: ArmCell) -> tuple[list[str], dict[str, F64]
     def begin(engine: Engine) -> None:
         moved(engine.population.real, slot, first.layout.real_loci, loci)
 
-    one = lived.of(cell, MANY)
     two = live(other, model.seed, MANY, begin=begin)
     back = Loci(np.argsort(loci.old), loci.sign[np.argsort(loci.old)])
     for real in two.parts["real"]:
         moved(real, slot, first.layout.real_loci, back)
-    columns = _columns(one.engine.resolved, two.engine.resolved)
-    two.parts["acts"] = [acts[..., columns] for acts in two.parts["acts"]]
-    names = [":".join(map(str, key)) for key in _keys(first)]
-    return moving, _paired(
-        one, two, lambda h: {**_act_means(h, names), **_real_means(h, slot.start, slot.labels)}
-    )
+    return two
 
 
 def _drawn_axes(stretches: Stretches) -> tuple[str, ...]:
