@@ -28,6 +28,7 @@ from evosim.antifake.history import (
 )
 from evosim.antifake.row import Row, excused, judged
 from evosim.scenario import Scenario, ScenarioModel
+from evosim.scenario.biology import RewardCell
 from evosim.worlds.tabular import TabularWorld
 
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -346,7 +347,8 @@ def _by_running(scenario: Scenario, lived: Small) -> Iterator[str]:
 def renamed(model: ScenarioModel) -> ScenarioModel:
     """Return the model with another title and nothing of its description.
 
-    Where a mind refers to cues and places it does so by the names of `_renamed_world`.
+    Where a mind or a reward model refers to what is in the world it does so by the names of
+    `_renamed_world`.
     """
     update: dict[str, Any] = {
         "title": "another", "systems": [], "source": "", "prose": "", "base_arm": "another",
@@ -363,7 +365,23 @@ def renamed(model: ScenarioModel) -> ScenarioModel:
         }
     if mind:
         update["mind"] = model.mind.model_copy(update=mind)
+    if (fitted := model.selection.model) is not None:
+        cells = [_renamed_cell(cell) for cell in fitted.cells]
+        own = fitted.model_copy(update={"cells": cells})
+        update["selection"] = model.selection.model_copy(update={"model": own})
     return model.model_copy(update=update)
+
+
+def _renamed_cell(cell: RewardCell) -> RewardCell:
+    """Return a cell of a reward model under other names."""
+    return cell.model_copy(
+        update={
+            "name": _other("cell", cell.name),
+            "at": [_other("state", name) for name in cell.at],
+            "action": None if cell.action is None else _other("action", cell.action),
+            "group": None if cell.group is None else _other("group", cell.group),
+        }
+    )
 
 
 def _other(word: str, name: str) -> str:
