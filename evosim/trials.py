@@ -29,8 +29,10 @@ F64 = NDArray[np.float64]
 #: Indices that every trial has; the others need a control or forced entries.
 _ALWAYS = (
     "best", "collapse_exponential", "collapse_power", "collapse_rate", "competence",
-    "competence_inside", "coverage_gap", "entered", "entered_last", "first_entry", "lock_in",
-    "moved", "never_entered", "payoff", "reward_ratio", "selective_gap", "untried",
+    "competence_inside", "coverage_gap", "displacement", "entered", "entered_last", "first_entry",
+    "lock_in", "moved", "moved_inside", "never_entered", "occupancy", "occupancy_last",
+    "off_gradient", "payoff", "reward_ratio", "selective_gap", "untried", "update_share",
+    "visit_divergence",
 )  # fmt: skip
 
 
@@ -69,13 +71,14 @@ class Lived:
     trail : Trail
     genes : (R, n, L) float32
         Expressed values at birth.
-    learned : (R, n, V) float64
-        What was reported at the end of the life.
+    born, learned : (R, n, V) float64
+        What was reported at the beginning and at the end of the life.
     alive : (R, n) bool
     """
 
     trail: Trail
     genes: NDArray[np.float32]
+    born: F64
     learned: F64
     alive: NDArray[np.bool_]
 
@@ -175,16 +178,16 @@ def live_trial(
     start = np.cumsum(np.broadcast_to(at, (variants, states)), axis=1)
     blocks = replicates * agents
     nothing = np.zeros((replicates, agents))
-    learned = np.zeros((replicates, agents, learning.reported))
+    born, learned = np.zeros((2, replicates, agents, learning.reported))
     own = np.ascontiguousarray(genes[:, :agents])
     run_blocks(
         live_and_learn, blocks, threads, resolved.world_tag, tables, learning.tag,
         learning.tables, learning.size, plan.variants, start, plan.spec.forced, action, keys,
         generation, ASSAY, lived, own, nothing,
         np.zeros((replicates, agents, 0), np.uint32), np.zeros((blocks, variants)),
-        np.zeros((blocks, variants), np.int64), np.zeros_like(learned), learned, trail,
+        np.zeros((blocks, variants), np.int64), born, learned, trail,
     )  # fmt: skip
-    return Lived(trail, own, learned, np.arange(agents)[None, :] < lived[:, None])
+    return Lived(trail, own, born, learned, np.arange(agents)[None, :] < lived[:, None])
 
 
 def policies(resolved: Resolved, genes: NDArray[np.float32], reported: F64, site: Site) -> F64:
@@ -292,15 +295,51 @@ def _of_replicate(
         "collapse_exponential": law.is_exponential,
         "moved": float(moved / some.sum()),
         "reward_ratio": _reward_ratio(plan, lived, r),
+        **_data(plan, lived, resolved, visits, r),
         **_skill(plan, resolved, lived, neutral, r),
         **_dose(plan, resolved, lived, r),
+    }
+
+
+def _data(
+    plan: TrialPlan, lived: Lived, resolved: Resolved, visits: NDArray[np.int64], r: int
+) -> dict[str, float]:
+    """Return where lives were spent, where things were learned, and how much.
+
+    moved_inside is what was learned from steps in the region, per life (a percept that is also
+    met elsewhere counts by its share of visits inside), update_share its share of all that was
+    learned from steps; displacement the norm of the change from birth to death of what a mind
+    reports: the policy's weights in REINFORCE, action probabilities in all others.
+    """
+    world, site, some = resolved.world, plan.site, lived.alive[r]
+    assert world is not None
+    stays = visits.sum(axis=3).astype(np.float64)
+    late = stays[:, -spectrum.ending(plan.spec.windows) :].sum(axis=(0, 1))
+    everywhere = stays.sum(axis=(0, 1))
+    counts = lived.trail.visits[r, some].astype(np.float64)
+    by_variant = counts.reshape(*counts.shape[:2], -1, len(world.states), len(world.actions))
+    share = spectrum.inside_share(
+        by_variant.sum(axis=(1, 4)), world.percept.astype(np.int64), site.inside,
+        lived.trail.moved.shape[3],
+    )  # fmt: skip
+    moved = lived.trail.moved[r, some].sum(axis=1)
+    inside, total = float((moved * share).sum()), float(moved.sum())
+    change = lived.learned[r, some] - lived.born[r, some]
+    reference = spectrum.expected_visits(site, spectrum.at_random(site))[0]
+    return {
+        "occupancy": float(everywhere[site.inside].sum() / everywhere.sum()),
+        "occupancy_last": float(late[site.inside].sum() / late.sum()),
+        "visit_divergence": spectrum.divergence(late, reference),
+        "moved_inside": inside / some.sum(),
+        "update_share": inside / total if total > 0.0 else float("nan"),
+        "displacement": float(np.sqrt((change**2).sum(axis=1)).mean()),
     }
 
 
 def _skill(
     plan: TrialPlan, resolved: Resolved, lived: Lived, neutral: Lived | None, r: int
 ) -> dict[str, float]:
-    """Return competence elsewhere and inside, and the horizon, from policies at death."""
+    """Return competence, how far learning went by the gradient, and the horizon, from policies."""
     some, site = lived.alive[r], plan.site
     own, reported = lived.genes[r, some], lived.learned[r, some]
     policy = policies(resolved, own, reported, site)
@@ -310,7 +349,9 @@ def _skill(
         away = policies(resolved, own, reported, plan.elsewhere)
         outside = spectrum.competence(plan.elsewhere, away)
     inside = spectrum.competence(site, policy, spectrum.region_start(site))
+    innate = policies(resolved, own, lived.born[r, some], site)
     out = {
+        "off_gradient": _mean(spectrum.off_gradient(site, innate, policy)),
         "competence": _mean(outside),
         "competence_inside": _mean(inside),
         "selective_gap": _mean(outside) - _mean(inside),

@@ -219,6 +219,63 @@ def test_collapse_laws_are_recovered():
     assert spectrum.collapse_law(holes, t).rate == pytest.approx(0.15)
 
 
+def test_expected_visits_and_their_divergence_by_hand():
+    made = fork()
+    met = spectrum.expected_visits(made, policy(road=0.8, fork=0.5, l1=1))[0]
+    in_l1 = 0.8 * (0.5 * 0.1 + 0.5)
+    assert met.tolist() == pytest.approx([1, 0.8, in_l1, in_l1, 0])
+    uniform = np.array([1.0, 1, 1, 1, 0])
+    assert spectrum.divergence(uniform, 7 * uniform) == 0.0
+    assert spectrum.divergence(np.array([3.0, 0, 0, 0, 0]), uniform) == pytest.approx(math.log(4))
+    half = spectrum.divergence(np.array([2.0, 1, 1, 0, 0]), uniform)
+    assert half == pytest.approx(0.5 * math.log(2))
+    assert math.isnan(spectrum.divergence(np.zeros(5), uniform))
+    # Episodes of one step are spent at the start, whatever the policy.
+    short = replace(made, steps=1)
+    assert spectrum.expected_visits(short, policy(road=0.8))[0].tolist() == made.start.tolist()
+
+
+def test_shares_of_percepts_inside_by_hand():
+    """Two variants; places 0 and 1 look alike in the first, 1 and 2 in the second; 1 is inside."""
+    percept = np.array([[0, 0, 1], [0, 1, 1]])
+    visits = np.array([[[6.0, 2, 5], [0, 0, 0]], [[1, 0, 0], [1, 3, 1]]])
+    share = spectrum.inside_share(visits, percept, np.array([False, True, False]), 3)
+    assert share.tolist() == [[2 / 8, 0, 0], [0, 3 / 4, 0]]
+
+
+def test_the_payoff_gradient_is_that_of_values():
+    made, own = fork(), policy(road=0.7, fork=0.4, l1=0.6, l2=0.9)
+    slope = spectrum.payoff_gradient(made, own)
+    assert np.abs(slope.sum(axis=2)).max() < 1e-15
+    for s in (ROAD, FORK, L1, L2):
+        other = own.copy()
+        other[0, s] += [1e-6, -1e-6]
+        change = spectrum.values(made, other)[0] - spectrum.values(made, own)[0]
+        assert change / 1e-6 == pytest.approx(slope[0, s, 0] - slope[0, s, 1], abs=1e-5)
+
+
+def test_what_was_learned_off_the_gradient_by_hand():
+    made, own = fork(), policy(road=0.7, fork=0.4, l1=0.6, l2=0.9)
+    slope = spectrum.payoff_gradient(made, own)
+    along = own + 0.01 * slope
+    assert spectrum.off_gradient(made, own, along)[0] == pytest.approx(0.0, abs=1e-7)
+    assert spectrum.off_gradient(made, own, own - 0.01 * slope)[0] == pytest.approx(0, abs=1e-7)
+    assert math.isnan(spectrum.off_gradient(made, own, own)[0])
+    # One place alone: its part of the gradient is along, the rest is off.
+    other = policy(road=0.75, fork=0.4, l1=0.6, l2=0.9)
+    part = slope[0, ROAD] @ slope[0, ROAD] / (slope[0] * slope[0]).sum()
+    assert spectrum.off_gradient(made, own, other)[0] == pytest.approx(math.sqrt(1 - part))
+    # Places that look alike cannot be told apart by what is learned.
+    alike = replace(made, percept=np.array([0, 1, 2, 2, 0]))
+    together = policy(road=0.7, fork=0.4, l1=0.6, l2=0.6)
+    g = spectrum.payoff_gradient(alike, together)[0]
+    tied = np.stack([g[ROAD], g[FORK], g[L1] + g[L2]])
+    change = together.copy()
+    change[0, [L1, L2]] += [0.1, -0.1]
+    want = math.sqrt(1 - (tied[2] @ tied[2]) / (tied * tied).sum())
+    assert spectrum.off_gradient(alike, together, change)[0] == pytest.approx(want)
+
+
 def test_narrowing_is_agreement_with_reward_that_is_not_with_the_goal():
     assert spectrum.narrowing((0.25, 0.75), (0.25, 0.0)) == 0.75
     assert spectrum.narrowing((0.1, 0.3), (0.1, 0.3)) == 0.0
@@ -273,6 +330,8 @@ def indices(parts, steps, visits, policies):
         "competence": spectrum.competence(made, own).tolist(),
         "inside": spectrum.competence(made, own, spectrum.region_start(made)).tolist(),
         "shut": spectrum.competence(made, own, shut=True).tolist(),
+        "off": spectrum.off_gradient(made, calm, own).tolist(),
+        "skew": [spectrum.divergence(*spectrum.expected_visits(made, np.stack([own[0], calm[0]])))],
     }
     if made.entry.any():
         out["horizon"] = list(spectrum.horizon(made, own, calm))
@@ -291,6 +350,8 @@ def test_indices_keep_their_bounds(case):
     for name in ("competence", "inside", "shut"):
         assert all(math.isnan(c) or c <= 1 + 1e-7 for c in found[name])
     assert all(math.isnan(g) or g <= 1 for g in found["coverage"])
+    assert all(-1e-12 <= share <= 1 + 1e-12 for share in found["off"])
+    assert found["skew"][0] >= -1e-12
     assert all(-1e-12 <= p <= 1 + 1e-12 for p in found.get("toward", []))
     if "horizon" in found:
         largest, mean = found["horizon"]

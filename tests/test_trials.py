@@ -282,6 +282,41 @@ def test_one_accident_locks_value_learners_and_the_control_never():
     assert (found["trial.hurt.competence"] > 0.8).all()
 
 
+def test_where_lives_are_spent_and_where_things_are_learned():
+    tables = data(trial=[trial("t", "calm")])
+    plan, resolved, made = lived(tables, "t")
+    found = trials.indices(plan, resolved, made, None)
+    world = resolved.world
+    inside = [world.states.index(name) for name in ("l1", "l2")]
+    percepts = [world.percept[0, s] for s in inside]
+    for r in range(3):
+        visits = made.trail.visits[r].reshape(16, 6, 3, -1, 2).sum(axis=(0, 2, 4))
+        assert found["occupancy"][r] == visits[:, inside].sum() / visits.sum()
+        assert found["occupancy_last"][r] == visits[-1, inside].sum() / visits[-1].sum()
+        moved = made.trail.moved[r].sum(axis=(0, 1))
+        want = moved[percepts].sum()
+        assert found["moved_inside"][r] == pytest.approx(want / 16)
+        assert found["update_share"][r] == pytest.approx(want / moved.sum())
+        change = np.linalg.norm(made.learned[r] - made.born[r], axis=1)
+        assert found["displacement"][r] == pytest.approx(change.mean())
+    assert (found["visit_divergence"] > 0.01).all()
+    assert (found["off_gradient"] > 0.1).all()
+
+
+def test_who_learns_nothing_changes_nothing_and_visits_what_chance_does():
+    tables = data(
+        trial=[trial("t", "calm")], agents=400, mind={"learning_rate": 0.0, "temperature": 1e6}
+    )
+    tables["genome"] = {"optimism": {"mutation": 0.1}}
+    found = trials.indices(*lived(tables, "t"), None)
+    assert (found["displacement"] == 0).all()
+    assert (found["moved_inside"] == 0).all()
+    assert np.isnan(found["update_share"]).all()
+    assert np.isnan(found["off_gradient"]).all()
+    # A sample of n visits among k places is off by (k - 1)/2n on average.
+    assert (found["visit_divergence"] < 10 * 3 / (2 * 400 * 10)).all()
+
+
 WRONG = [
     ({"region": "branhc"}, "trial.t.region", "'branhc'", "did you mean 'branch'?"),
     ({"context": "acident"}, "trial.t.context", "'acident'", "did you mean 'accident'?"),

@@ -43,6 +43,8 @@ INDICES = (
     "coverage_gap", "competence", "competence_inside", "selective_gap", "unlock_dose",
     "reward_ratio", "first_entry", "moved",
     "collapse_rate", "collapse_power", "collapse_exponential",
+    "occupancy", "occupancy_last", "visit_divergence", "moved_inside", "update_share",
+    "displacement", "off_gradient",
 )  # fmt: skip
 PREDICTORS = ("OBJ-omni", "OBJ-informed", "LEDGER", "FLOOR", "CEIL")
 
