@@ -512,11 +512,11 @@ def off_gradient(site: Site, before: F64, after: F64) -> F64:
         Action probabilities at birth and at the end of the life.
     """
     live = np.flatnonzero(~site.ends)
-    seen, first, at = np.unique(site.percept[live], return_index=True, return_inverse=True)
-    slope = np.zeros((before.shape[0], seen.size, before.shape[2]))
-    np.add.at(slope, (slice(None), at), payoff_gradient(site, before)[:, live])
+    seen, first = np.unique(site.percept[live], return_index=True)
+    alike = (site.percept[live][:, None] == seen).astype(np.float64)
     change = (after - before)[:, live[first]].reshape(len(before), -1)
-    slope = slope.reshape(len(before), -1)
+    by_state = payoff_gradient(site, before)[:, live]
+    slope = np.einsum("nsa,sz->nza", by_state, alike).reshape(len(before), -1)
     square = (slope**2).sum(axis=1, keepdims=True)
     along = (change * slope).sum(axis=1, keepdims=True) / np.where(square > 0.0, square, 1.0)
     size = np.sqrt((change**2).sum(axis=1))
