@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from evosim import criterion
 from evosim.assays import Probe, birth_values, probabilities
+from evosim.directions import direction_and_length
 from evosim.errors import EngineError, UserError
 from evosim.kernels import landscape as land
 from evosim.kernels import life, reproduce
@@ -19,7 +20,7 @@ from evosim.kernels.decode import LANES
 from evosim.kernels.learn import live_and_learn
 from evosim.kernels.philox import ASSAY
 from evosim.kernels.tags import FUNCTIONS
-from evosim.ledger import Ledger, Pedigree
+from evosim.ledger import Ledger, Pedigree, haploid_mean
 from evosim.minds.trail import no_trail
 from evosim.parents import choose_parents
 from evosim.population import Population, bit_values, expressed, found
@@ -396,14 +397,21 @@ class Engine:
         lives.context_episodes = population.count[:, None].astype(np.float64)
 
     def _nonlinear(self) -> bool:
-        """Whether logits do not follow from the genes' covariances (decoded per agent)."""
-        return self.resolved.world is not None and not self.resolved.is_linear
+        """Whether logits are followed that do not follow from the genes' covariances."""
+        resolved = self.resolved
+        return (
+            resolved.world is not None
+            and not resolved.is_linear
+            and resolved.tracked.percept.size > 0
+        )
 
     def _logit_percepts(self) -> NDArray[np.int64]:
         return np.unique(self.resolved.tracked.percept)
 
     def _index_names(self) -> tuple[str, ...]:
         names = [f"index:{probe.name}" for probe in self.index_probes]
+        for gene in self.resolved.model.ledger.directions:
+            names += [f"index:{gene}.direction", f"index:{gene}.length"]
         if self._nonlinear():
             assert self.resolved.world is not None
             actions = self.resolved.world.actions
@@ -417,6 +425,13 @@ class Engine:
             birth_values(probe, self.resolved, genes, self.threads)[..., None]
             for probe in self.index_probes
         ]
+        values = haploid_mean(self.resolved.layout, population.real)
+        for gene, vector in self.resolved.model.ledger.directions.items():
+            slot = self.resolved.layout.slot(gene)
+            assert slot is not None
+            parts.append(
+                direction_and_length(values[..., slot.start : slot.stop], np.array(vector))
+            )
         if self._nonlinear():
             prob = probabilities(self.resolved, genes, self._logit_percepts())
             with np.errstate(divide="ignore"):

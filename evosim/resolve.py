@@ -342,6 +342,13 @@ def _loci(
                 allowed=f"{need_here}, or leave it out",
             )
         loci[name] = gene.loci or max(need_here, 1)
+        vector = model.ledger.directions.get(name)
+        if vector is not None and len(vector) != loci[name]:
+            raise UserError(
+                f"{len(vector)} numbers for {loci[name]} loci",
+                key=f"ledger.directions.{name}",
+                allowed=str(loci[name]),
+            )
         value = gene.initial.value
         if isinstance(value, list) and len(value) != loci[name]:
             raise UserError(

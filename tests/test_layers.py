@@ -25,7 +25,7 @@ LAYERS = (
     ),
     (
         "engine", "ledger", "parents", "assays", "trials", "predict", "recorder", "subspace",
-        "spectrum",
+        "spectrum", "directions",
     ),
     (
         "simulate", "frames", "studies", "results", "record", "output", "tables", "cost", "memory",

@@ -183,6 +183,8 @@ def measure_names(
         for what in ("model", "produced")
     )
     quantities = set(model.ledger.indices)
+    for gene in model.ledger.directions:
+        quantities.update(direction_names(gene))
     for label in _labels(gene_labels):
         names.update((label, label if label.endswith(".mean") else f"{label}.sd"))
         quantities.add(label)
@@ -192,6 +194,11 @@ def measure_names(
         for predictor in predictors:
             names.update(f"score.{predictor}{part}" for part in ("", ".training", ".skill"))
     return sorted(names)
+
+
+def direction_names(gene: str) -> tuple[str, str]:
+    """Name what the ledger tracks of a gene whose direction is asked for."""
+    return f"{gene}.direction", f"{gene}.length"
 
 
 def _displacements(model: ScenarioModel) -> list[str]:

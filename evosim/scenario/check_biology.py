@@ -40,6 +40,7 @@ def check_biology(model: ScenarioModel, extra_genes: Iterable[str] = ()) -> None
         _check_initial(name, gene, model)
     if isinstance(model.world, LandscapeWorld):
         _check_landscape(model.world, model)
+    _check_directions(model)
     _check_learning(model)
     _check_reproduction(model)
     _check_selection(model)
@@ -241,6 +242,23 @@ def _check_lives(model: ScenarioModel) -> None:
             key="mind.features",
             allowed="a table [genome.utility]",
         )
+
+
+def _check_directions(model: ScenarioModel) -> None:
+    """Refuse directions of genes that are none, or of another length than their reference."""
+    for name, vector in model.ledger.directions.items():
+        key = f"ledger.directions.{name}"
+        real = [gene for gene, spec in model.genome.items() if spec.kind == "real"]
+        if name not in real:
+            raise UserError(
+                f"there is no gene of real loci called '{name}'",
+                key=key,
+                allowed=", ".join(real) or "none",
+                hint=did_you_mean(name, real),
+            )
+        count = locus_count(name, model)
+        if count is not None and count != len(vector):
+            raise UserError(f"{len(vector)} numbers for {count} loci", key=key, allowed=str(count))
 
 
 def _check_reproduction(model: ScenarioModel) -> None:

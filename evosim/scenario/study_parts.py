@@ -125,6 +125,18 @@ class Ledger(Table):
         default_factory=list,
         description="assays with an exact measure that the ledger also tracks per agent",
     )
+    directions: dict[Name, Annotated[list[float], Field(min_length=2)]] = Field(
+        default_factory=dict,
+        description="gene of several real loci = reference vector, a number per locus: the ledger "
+        "also tracks GENE.direction, the cosine of the angle between the two, and GENE.length",
+    )
+
+    @model_validator(mode="after")
+    def _sound(self) -> Ledger:
+        for gene, vector in self.directions.items():
+            if not any(vector):
+                raise ValueError(f"the direction of '{gene}' needs a number that is not 0")
+        return self
 
 
 class Predict(Table):
