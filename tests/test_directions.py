@@ -52,8 +52,7 @@ def test_the_ledger_follows_them():
 
 def test_following_changes_nothing():
     plain, followed = (
-        engine_case.history(data(**ledger))
-        for ledger in ({}, {"directions": {"neutral": VECTOR}})
+        engine_case.history(data(**ledger)) for ledger in ({}, {"directions": {"neutral": VECTOR}})
     )
     assert plain == followed
 

@@ -9,9 +9,10 @@ nothing is learned about reward. A lookahead mind may have preferences over cues
 made anew only after something changed; one costs depth x P x A x B operations and allocates
 nothing.
 
-Memory after the head: [stale, accidents], F utility weights, O surprises, O counts, P values of
-leaves, P x A plan, 2 P values, and with a learned model P x A x B outcomes and as many counts; a
-lookahead mind's preferences over cues and P x A misjudgements, where it has them, come last.
+Memory after the head: [stale, accidents], F utility weights, O surprises (with a gene `utility`:
+what outcomes are worth), O counts, P values of leaves, P x A plan, 2 P values, and with a learned
+model P x A x B outcomes and as many counts; a lookahead mind's preferences over cues and P x A
+misjudgements, where it has them, come last.
 """
 
 from __future__ import annotations
@@ -72,18 +73,16 @@ def lookahead_size(planner: int, policy: int, misjudgement: int) -> int:
 
 
 @inline
-def _has_utility(mind):
+def has_utility(mind):
+    """Whether a gene `utility` says what outcomes are worth."""
     return mind.utility[1] > mind.utility[0]
 
 
 @inline
 def _worth(mind, memory, surprise, z, action, b, outcome):
     """Return what entering `outcome` brings: by utility, or as told plus what was met."""
-    if _has_utility(mind):
-        x = 0.0
-        for f in range(mind.feature.shape[1]):
-            x += memory[_UTILITY + f] * mind.feature[outcome, f]
-        return x
+    if has_utility(mind):
+        return memory[surprise + outcome]
     known = 0.0 if mind.learns_model else mind.gain[z, action, b]
     return known + memory[surprise + outcome]
 
@@ -202,7 +201,7 @@ def learn_step(mind, world, memory, z, action, reward, following, outcome):
     if mind.learns_model:
         moved += abs(_count_outcome(mind, world, memory, z, action, outcome))
     gain = reward
-    if _has_utility(mind):
+    if has_utility(mind):
         gain = _worth(mind, memory, surprise, z, action, 0, outcome)
     else:
         beyond = reward - known_gain(mind, z, action, outcome)
@@ -230,7 +229,12 @@ def wake_planner(mind, world, genes, memory):
     memory[STALE] = 1.0
     for f in range(mind.utility[1] - mind.utility[0]):
         memory[_UTILITY + f] = genes[mind.utility[0] + f]
-    leaves = places(mind, world)[2]
+    surprise, _, leaves, _, _, _, _ = places(mind, world)
+    if has_utility(mind):
+        # Worked out once a life: a plan asks for them depth x P x A x B times.
+        for o in range(mind.topic.size):
+            for f in range(mind.feature.shape[1]):
+                memory[surprise + o] += memory[_UTILITY + f] * mind.feature[o, f]
     for z in range(mind.branch.shape[0]):
         memory[leaves + z] = memory[LEAF]
 

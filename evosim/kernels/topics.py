@@ -36,6 +36,7 @@ from evosim.kernels.plan import (
     ACCIDENTS,
     STALE,
     depth_of,
+    has_utility,
     known_gain,
     learn_step,
     make_plan,
@@ -278,7 +279,9 @@ def reflective_observe(tag, mind, world, memory, z, action, reward, following, o
     labelled = _is_avoided(mind, memory, avoided, z) or _is_avoided(mind, memory, avoided, outcome)
     if not labelled or mind.rule == STORES:
         surprise = places(mind, world)[0]
-        beyond = reward - known_gain(mind, z, action, outcome) - memory[surprise + outcome]
+        beyond = reward - known_gain(mind, z, action, outcome)
+        if not has_utility(mind):
+            beyond -= memory[surprise + outcome]
         moved += learn_step(mind, world, memory, z, action, reward, following, outcome)
         topic = mind.topic[outcome] if mind.topic[outcome] >= 0 else mind.topic[z]
         if beyond < -memory[ALARM]:
