@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from evosim.api import run
     from evosim.errors import UserError
+    from evosim.forks import fork
     from evosim.results import Run, load, save
     from evosim.scenario import Scenario
     from evosim.studies.conduct import study
@@ -27,6 +28,7 @@ _HOMES = {
     "Scenario": "evosim.scenario",
     "Study": "evosim.studies.results",
     "UserError": "evosim.errors",
+    "fork": "evosim.forks",
     "load": "evosim.results",
     "load_study": "evosim.studies.results",
     "run": "evosim.api",
@@ -40,6 +42,7 @@ __all__ = [
     "Study",
     "UserError",
     "__version__",
+    "fork",
     "load",
     "load_study",
     "run",

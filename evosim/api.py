@@ -5,17 +5,19 @@ from __future__ import annotations
 import importlib.util
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evosim.errors import UserError, did_you_mean
-from evosim.output import Reserved, reserve
+from evosim.output import RECORD, remove_checkpoint, reserve
 from evosim.results import OWN_FILES, Run, save_into
 
 if TYPE_CHECKING:
+    from evosim.checkpoint import Keeper, Rhythm
+    from evosim.forks import Fork
     from evosim.progress import Progress
     from evosim.scenario import Scenario
 
@@ -35,6 +37,8 @@ def run(
     progress: Progress | None = None,
     *,
     overwrite: bool = False,
+    checkpoint: str | int = "10min",
+    resume: bool = False,
     arms: Sequence[str] = (),
     plugins: Iterable[str | Path] = (),
     command: Sequence[str] | None = None,
@@ -54,6 +58,13 @@ def run(
         Told how far the run is.
     overwrite : bool
         Whether earlier results in `out` may be replaced.
+    checkpoint : str or int
+        How often a run with `out` writes its state to disk, so that it can be resumed: so many
+        generations (of all arms together), a time like ``"90s"``, ``"10min"``, ``"1h"``, or
+        ``"never"``. The results do not depend on it.
+    resume : bool
+        Go on with the run that was interrupted in `out`; its results are the same bits as those
+        of a run that was not. Where it is finished nothing is done, where none began it begins.
     arms : sequence of str
         Run these arms only; claims that need others are left out. Empty: all.
     plugins : iterable of path
@@ -72,19 +83,94 @@ def run(
     Raises
     ------
     UserError
-        Anything a user can mend: a wrong key, too little memory, a directory in use.
+        Anything a user can mend: a wrong key, too little memory, a directory in use, a damaged
+        checkpoint.
     """
+    rhythm = rhythm_of(checkpoint, out, resume)
     files = [load_plugin(path) for path in plugins]
     prepared = prepare(scenario, overrides, arms)
     check_memory(prepared)
-    with ExitStack() as stack:
-        reserved: Reserved | None = None
-        if out is not None:
-            reserved = stack.enter_context(reserve(out, overwrite=overwrite, own=OWN_FILES))
-        done = _simulate(prepared, threads, progress, command, files)
-        if reserved is not None:
+    return carry_out(
+        prepared,
+        out,
+        overwrite=overwrite,
+        rhythm=rhythm,
+        resume=resume,
+        threads=threads,
+        progress=progress,
+        command=command,
+        plugins=files,
+    )
+
+
+def carry_out(
+    scenario: Scenario,
+    out: str | Path | None,
+    *,
+    overwrite: bool,
+    rhythm: Rhythm | None,
+    resume: bool,
+    threads: int | None,
+    progress: Progress | None,
+    command: Sequence[str] | None,
+    plugins: Sequence[Path],
+    fork: Fork | None = None,
+) -> Run:
+    """Run a prepared scenario, or a fork, into a directory or in memory; see `run`."""
+    if out is None:
+        return _simulate(scenario, threads, progress, command, plugins, None, fork)
+    from evosim.checkpoint import Keeper
+    from evosim.record import origin
+
+    begun_as = origin(plugins) | ({} if fork is None else {"state to fork": fork.digest})
+    with reserve(out, overwrite=overwrite, own=OWN_FILES, resume=resume) as reserved:
+        if resume and (done := _finished(reserved.target, scenario, begun_as)):
+            remove_checkpoint(reserved.unfinished)
+            return done
+        keeper = Keeper(reserved.unfinished, scenario, begun_as, rhythm, resume=resume)
+        with _telling_where_to_go_on(keeper):
+            done = _simulate(scenario, threads, progress, command, plugins, keeper, fork)
+            done.info["origin"] = begun_as
             save_into(done, reserved)
+        keeper.remove()
     return done
+
+
+def rhythm_of(checkpoint: str | int, out: str | Path | None, resume: bool) -> Rhythm | None:
+    """Return how often checkpoints are due.
+
+    Raises
+    ------
+    UserError
+        The text is no rhythm, or there is no directory to resume from.
+    """
+    from evosim.checkpoint import Rhythm
+
+    if resume and out is None:
+        raise UserError("nothing to resume without a directory", key="out")
+    return Rhythm.parse(checkpoint)
+
+
+@contextmanager
+def _telling_where_to_go_on(keeper: Keeper) -> Iterator[None]:
+    """Let whoever interrupts a run know that its checkpoint stands."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not keeper.written:
+            raise
+        raise KeyboardInterrupt("its checkpoint stands, go on with --resume") from None
+
+
+def _finished(directory: Path, scenario: Scenario, begun_as: Mapping[str, Any]) -> Run | None:
+    """Return the run in a directory if it is this very one, else None."""
+    from evosim.results import load
+
+    if not (directory / RECORD).is_file():
+        return None
+    done = load(directory)
+    same = done.info["scenario_hash"] == scenario.hash() and done.info.get("origin") == begun_as
+    return done if same else None
 
 
 def prepare(
@@ -281,21 +367,27 @@ def _simulate(
     progress: Progress | None,
     command: Sequence[str] | None,
     plugins: Sequence[Path],
+    keeper: Keeper | None,
+    fork: Fork | None,
 ) -> Run:
     from evosim.record import run_record
     from evosim.simulate import simulate
 
     started, clock = datetime.now(UTC), time.perf_counter()
-    data = simulate(scenario, threads=threads, progress=progress)
+    further: dict[str, Any] = {} if keeper is None else {"keeper": keeper}
+    if fork is not None:
+        further["states"] = fork.states
+    data = simulate(scenario, threads=threads, progress=progress, **further)
     info = run_record(
         scenario,
-        data.meta,
+        data.meta | ({} if fork is None else {"fork": fork.source}),
         data.claims,
-        started=started,
-        wall_seconds=time.perf_counter() - clock,
+        started=started if keeper is None else keeper.started,
+        wall_seconds=time.perf_counter() - clock + (keeper.spent if keeper is not None else 0.0),
         threads=threads,
         command=command,
         plugins=plugins,
+        resumed=() if keeper is None else keeper.resumed,
     )
     tables = {**data.tables, "claims": data.claims}
     return Run(

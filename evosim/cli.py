@@ -55,6 +55,17 @@ Plugins = Annotated[
 Debug = Annotated[
     bool, typer.Option("--debug", callback=_set_debug, help="show the traceback of an error")
 ]
+Checkpoint = Annotated[
+    str,
+    typer.Option(
+        "--checkpoint",
+        metavar="N|TIME",
+        help="how often to write the state down: generations, or 90s, 10min, 1h, never",
+    ),
+]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="go on with the run that was interrupted here")
+]
 Strict = Annotated[
     bool, typer.Option("--strict", help="exit 1 if a claim fails for no reason that is given")
 ]
@@ -130,6 +141,8 @@ def run(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="replace the results in the directory")
     ] = False,
+    checkpoint: Checkpoint = "10min",
+    resume: Resume = False,
     strict: Strict = False,
     plugins: Plugins = None,
     debug: Debug = False,
@@ -147,6 +160,8 @@ def run(
             threads=threads,
             progress=progress,
             overwrite=overwrite,
+            checkpoint=checkpoint,
+            resume=resume,
             arms=arms or (),
             plugins=plugins or (),
             command=["evosim", *sys.argv[1:]],
@@ -162,6 +177,58 @@ def run(
         _draw(done)
     show_summary(console, done)
     return strict_code(done) if strict else 0
+
+
+@app.command()
+def fork(
+    checkpoint_of: Annotated[
+        Path, typer.Argument(metavar="DIR", help="directory of a run, finished or interrupted")
+    ],
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="default: <DIR>-fork")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="what changes; may be repeated"),
+    ] = None,
+    arm: Annotated[
+        str | None, typer.Option(metavar="LABEL", help="whose state; default: the file's own arm")
+    ] = None,
+    generations: Annotated[
+        int | None, typer.Option(min=1, help="how many more; default: as many again")
+    ] = None,
+    threads: Threads = None,
+    plots: Annotated[bool, typer.Option("--plots/--no-plots", help="draw the figures")] = True,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="replace the results in the directory")
+    ] = False,
+    checkpoint: Checkpoint = "10min",
+    resume: Resume = False,
+    plugins: Plugins = None,
+    debug: Debug = False,
+) -> None:
+    """Continue a run's last state under other parameters, beside the same state unchanged."""
+    from evosim.forks import fork as fork_run
+    from evosim.progress import terminal_progress
+    from evosim.report import make_console, show_summary
+    from evosim.scenario import parse_assignments
+
+    with terminal_progress() as progress:
+        done = fork_run(
+            checkpoint_of,
+            out or checkpoint_of.with_name(f"{checkpoint_of.name}-fork"),
+            threads,
+            progress,
+            set=parse_assignments(settings or []),
+            arm=arm,
+            generations=generations,
+            overwrite=overwrite,
+            checkpoints=checkpoint,
+            resume=resume,
+            plugins=plugins or (),
+            command=["evosim", *sys.argv[1:]],
+        )
+    if plots:
+        _draw(done)
+    show_summary(make_console(), done)
 
 
 @app.command()

@@ -20,6 +20,8 @@ from evosim.errors import UserError
 
 #: The file that makes a directory one of ours; written last.
 RECORD = "run.json"
+#: The file of a checkpoint that says what else of it counts; replaced last.
+CHECKPOINT_HEAD = "head.json"
 
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -31,11 +33,19 @@ class Reserved:
     ----------
     target : path
         Where it will stand (absolute, links resolved); what stands there is replaced.
+
+    Attributes
+    ----------
+    partial : path
+        Where it is written.
+    unfinished : path
+        The folder of the checkpoint of a run that will stand there.
     """
 
     def __init__(self, target: Path) -> None:
         self.target = target
         self.partial = target.with_name(f".{target.name}.partial")
+        self.unfinished = unfinished_of(target)
         self._old = target.with_name(f".{target.name}.old")
 
     def open(self) -> None:
@@ -56,7 +66,7 @@ class Reserved:
             The finished directory.
         """
         with user_errors(self.target):
-            _sync_directory(self.partial)
+            sync_directory(self.partial)
             try:
                 if self.target.exists():
                     self.target.rename(self._old)
@@ -65,7 +75,7 @@ class Reserved:
                 if self._old.exists() and not self.target.exists():
                     self._old.rename(self.target)
                 raise
-            _sync_directory(self.target.parent)
+            sync_directory(self.target.parent)
             _remove(self._old)
         return self.target
 
@@ -74,9 +84,18 @@ class Reserved:
         _remove(self.partial)
 
 
+def unfinished_of(target: Path) -> Path:
+    """Return the folder of the checkpoint of the run whose results will stand in `target`."""
+    return target.with_name(f".{target.name}.checkpoint")
+
+
 @contextmanager
 def reserve(
-    directory: str | Path, *, overwrite: bool = False, own: Collection[str] = ()
+    directory: str | Path,
+    *,
+    overwrite: bool = False,
+    own: Collection[str] = (),
+    resume: bool = False,
 ) -> Iterator[Reserved]:
     """Reserve an output directory for one run.
 
@@ -88,6 +107,9 @@ def reserve(
         Whether earlier results may be replaced.
     own : collection of str
         Names of the entries that evosim writes; others are never deleted.
+    resume : bool
+        Whether a run that was interrupted here goes on. Results beside its checkpoint may then
+        be replaced: it was begun with leave to do so.
 
     Yields
     ------
@@ -98,13 +120,23 @@ def reserve(
     ------
     UserError
         The directory holds results (without `overwrite`) or foreign files, is a file, is the
-        current directory, is in use by another run, or cannot be written.
+        current directory, is in use by another run, or cannot be written; or an interrupted
+        run would be lost (without `overwrite` or `resume`).
     """
     target = Path(directory).expanduser().resolve()
     reserved = Reserved(target)
     with _lock(target):
         with user_errors(target):
-            _check_target(target, overwrite, own)
+            begun = (reserved.unfinished / CHECKPOINT_HEAD).is_file()
+            _check_target(target, overwrite or (resume and begun), own)
+            if begun and not (overwrite or resume):
+                raise UserError(
+                    "an interrupted run can go on here",
+                    file=target,
+                    hint="say --resume to go on or --overwrite to start again",
+                )
+            if not (begun and resume):
+                remove_checkpoint(reserved.unfinished)
             reserved.open()
         try:
             yield reserved
@@ -208,12 +240,18 @@ def cache_directory() -> Path:
     return Path(platformdirs.user_cache_dir("evosim"))
 
 
+def remove_checkpoint(folder: Path) -> None:
+    """Remove a checkpoint; its head goes first, so that half of it never counts."""
+    (folder / CHECKPOINT_HEAD).unlink(missing_ok=True)
+    _remove(folder)
+
+
 def _remove(directory: Path) -> None:
     if directory.exists():
         shutil.rmtree(directory)
 
 
-def _sync_directory(directory: Path) -> None:
+def sync_directory(directory: Path) -> None:
     """Flush a folder's entries to disk, where the system can (Windows cannot)."""
     if os.name != "posix":
         return

@@ -48,6 +48,11 @@ class Population:
         self.real, self.next_real = self.next_real, self.real
         self.bits, self.next_bits = self.next_bits, self.bits
         self.count = count
+        # Slots without an agent are saved with the others: what stood in them two generations
+        # ago is not known to a run that was resumed since.
+        for r in np.flatnonzero(count < self.agents):
+            self.real[r, count[r] :] = 0
+            self.bits[r, count[r] :] = 0
 
 
 def found(resolved: Resolved, keys: NDArray[np.uint64]) -> Population:

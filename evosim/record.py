@@ -39,6 +39,7 @@ _FACES = (
     "cli_errors.py",
     "cost.py",
     "memory.py",
+    "mesa_model.py",
     "oracles/",
     "output.py",
     "plots/",
@@ -66,6 +67,7 @@ def run_record(
     threads: int | None,
     command: Sequence[str] | None,
     plugins: Sequence[Path],
+    resumed: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Return everything that `run.json` says about a finished run.
 
@@ -87,6 +89,8 @@ def run_record(
         The command line, or None when started from Python.
     plugins : sequence of path
         User files that were imported first; their contents are hashed.
+    resumed : sequence of mapping
+        Where (arm, generation) an interrupted run was taken up again.
 
     Returns
     -------
@@ -109,11 +113,22 @@ def run_record(
         "threads": threads,
         "started": started.astimezone(UTC).isoformat(timespec="seconds"),
         "wall_seconds": round(wall_seconds, 3),
+        "resumed": list(resumed),
         "peak_memory_bytes": peak_memory(),
         "claims": _verdicts(claims),
         **meta,
     }
     return {key: plain(value) for key, value in record.items()}
+
+
+def origin(plugins: Sequence[Path]) -> dict[str, Any]:
+    """Return what the bits of a run depend on besides its scenario, by words for errors."""
+    found = versions()
+    return {
+        "sources of evosim": engine_hash(),
+        "plugins": [file_digest(path) for path in plugins],
+        "versions of numpy or numba": [found.get(name) for name in ("numpy", "numba", "llvmlite")],
+    }
 
 
 def versions() -> dict[str, str]:

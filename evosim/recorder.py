@@ -6,7 +6,7 @@ into tables whose rows go by arm, replicate, generation.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,6 +80,16 @@ class Recorder:
             )
         }
     )
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return copies of what later rows depend on besides the engine's own state."""
+        founders = {} if self.founders is None else {"founders": self.founders.copy()}
+        return {"met": self.met.copy(), **founders}
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from a state."""
+        self.met = state["met"].copy()
+        self.founders = state["founders"].copy() if "founders" in state else None
 
     def observe(self, engine: Engine, lives: Lives) -> None:
         """Write down generation `engine.generation`, if it is due."""

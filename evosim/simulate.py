@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,11 @@ from evosim.trials import TrialPlan, plan_trial
 if TYPE_CHECKING:
     import pandas as pd
 
+    from evosim.checkpoint import Keeper
     from evosim.progress import Progress
+
+#: The state of an arm's cell between two generations, by part: see `CellRun.state`.
+State = Mapping[str, NDArray[Any]]
 
 #: Rows per replicate that a run records where the scenario does not say how often.
 ROWS = 50
@@ -47,7 +51,7 @@ class RunData:
     population : dict of str -> ndarray
         Final genomes: ``<arm label>/genome``, ``<arm label>/bits``, ``<arm label>/agents``.
     checkpoint : dict of str -> ndarray
-        The last state of every arm, ``<arm label>/<part>``: see `Engine.state`.
+        The last state of every arm, ``<arm label>/<part>``: see `CellRun.state`.
     meta : dict
         worst_residual, residual_bound, extinctions, notes.
     """
@@ -67,8 +71,8 @@ class Plan:
     ----------
     cell : ArmCell
     stretches : list of (first generation, Resolved)
-    generations : int
-        The last generation; it lives but leaves no offspring.
+    first, generations : int
+        The first generation (0 but in a fork), and the last; that lives but leaves no offspring.
     recorded, claimed, lived, predicted : frozenset of int
         When rows are written, assays made, trials lived and predictors asked whatever their own
         rhythm. The last generation is always read, except by trials that no claim reads there:
@@ -77,11 +81,73 @@ class Plan:
 
     cell: ArmCell
     stretches: list[tuple[int, Resolved]]
+    first: int
     generations: int
     recorded: frozenset[int]
     claimed: frozenset[int]
     lived: frozenset[int]
     predicted: frozenset[int]
+
+    def in_force(self, generation: int) -> Resolved:
+        """Return the parameters that hold before what changes at `generation` itself."""
+        return [r for start, r in self.stretches if start < max(generation, 1)][-1]
+
+
+@dataclass
+class CellRun:
+    """One arm's cell while it runs.
+
+    Attributes
+    ----------
+    plan : Plan
+    recorder : Recorder
+    engine : Engine
+    pedigrees : dict of int -> Pedigree, or None
+        Of every generation so far, where another arm replays them.
+    done : bool
+        Whether the last generation has lived.
+    """
+
+    plan: Plan
+    recorder: Recorder
+    engine: Engine
+    pedigrees: dict[int, Pedigree] | None = None
+    done: bool = False
+
+    def advance(self) -> None:
+        """Live the next generation, and record it if it is due."""
+        g = self.engine.generation
+        starts = dict(self.plan.stretches)
+        if g in starts:
+            self._adopt(starts[g])
+        self.engine.step(last=g == self.plan.generations)
+        self.done = g == self.plan.generations
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return copies of all that the following generations, and what they record, depend on."""
+        return {**self.engine.state(), **self.recorder.state()}
+
+    def restore(self, state: State) -> None:
+        """Go on from a state, bit for bit.
+
+        Raises
+        ------
+        UserError
+            If the state is of another size.
+        """
+        self._adopt(self.plan.in_force(int(state["generation"])))
+        self.engine.restore(state)
+        self.recorder.restore(state)
+
+    def _adopt(self, resolved: Resolved) -> None:
+        """Go on with these parameters."""
+        engine, recorder, model = self.engine, self.recorder, self.plan.cell.model
+        if resolved is not engine.resolved:
+            engine.index_probes = index_probes(resolved, model)
+            engine.change(resolved)
+        recorder.probes = make_probes(resolved, model)
+        recorder.asked = _asked(recorder.probes, model)
+        recorder.trials = make_trials(resolved, model)
 
 
 def simulate(
@@ -91,6 +157,8 @@ def simulate(
     progress: Progress | None = None,
     replicates: Sequence[int] | None = None,
     loop: type[Engine] = Engine,
+    keeper: Keeper | None = None,
+    states: Mapping[str, State] | None = None,
 ) -> RunData:
     """Run every arm of a scenario.
 
@@ -104,6 +172,10 @@ def simulate(
         Run only these; each gives the same rows as together with the others.
     loop : type of Engine
         What runs the generations: the anti-fake checks turn payoff's sign in one of their own.
+    keeper : Keeper, optional
+        Writes checkpoints, and gives the cells that it has one of what they had.
+    states : mapping of str to state, optional
+        What each arm begins with, by label, in place of founders: all of one generation.
 
     Raises
     ------
@@ -114,25 +186,33 @@ def simulate(
     from evosim.frames import tables_of
 
     threads = threads or len(os.sched_getaffinity(0))
-    plans = plan(scenario)
+    states = states or {}
+    plans = plan(scenario, max((int(s["generation"]) for s in states.values()), default=0))
     order = _sources_first(plans)
     kept = {p.cell.model.selection.of for p in plans if isinstance(p.cell.model.selection, Replay)}
-    pedigrees: dict[str, dict[int, Pedigree]] = {}
-    done: dict[str, tuple[Recorder, Engine]] = {}
+    done: dict[str, CellRun] = {}
     if progress is not None:
-        progress.start(sum(p.generations + 1 for p in plans))
+        progress.start(sum(p.generations + 1 - p.first for p in plans))
     for p in order:
-        chosen = np.arange(p.cell.model.population.replicates)
-        if replicates is not None:
-            chosen = np.asarray(list(replicates), np.int64)
-        keep = pedigrees.setdefault(p.cell.label, {}) if _named(p, kept) else None
+        label = p.cell.label
         spec = p.cell.model.selection
-        source = pedigrees.get(spec.of) if isinstance(spec, Replay) else None
-        done[p.cell.label] = _run_cell(p, chosen, threads, progress, keep, source, loop)
+        source = done[spec.of].pedigrees if isinstance(spec, Replay) else None
+        cell = _begin(p, replicates, threads, {} if label in kept else None, source, loop)
+        done[label] = cell
+        if keeper is not None and keeper.take_up(cell):
+            if progress is not None:
+                progress.advance(cell.engine.generation - p.first + cell.done, label)
+        elif label in states:
+            cell.restore(states[label])
+        while not cell.done:
+            cell.advance()
+            if keeper is not None:
+                keeper.look()
+            if progress is not None:
+                progress.advance(1, label)
     if progress is not None:
         progress.finish()
-    recorders = [done[p.cell.label][0] for p in plans]
-    tables = tables_of(recorders)
+    tables = tables_of([done[p.cell.label].recorder for p in plans])
     meta = _meta(scenario, {p.cell.label: done[p.cell.label] for p in plans})
     claims = judge_all(
         scenario.model.claim,
@@ -143,20 +223,26 @@ def simulate(
     )
     population: dict[str, NDArray[Any]] = {}
     for p in plans:
-        final = done[p.cell.label][1].population
+        final = done[p.cell.label].engine.population
         population[f"{p.cell.label}/genome"] = final.real
         population[f"{p.cell.label}/bits"] = final.bits
         population[f"{p.cell.label}/agents"] = final.count
     checkpoint = {
         f"{label}/{part}": array
-        for label, (_, engine) in done.items()
-        for part, array in engine.state().items()
+        for label, cell in done.items()
+        for part, array in cell.state().items()
     }
     return RunData(tables, claims, population, checkpoint, meta)
 
 
-def plan(scenario: Scenario) -> list[Plan]:
+def plan(scenario: Scenario, first: int = 0) -> list[Plan]:
     """Resolve all arms before anything runs, so that mistakes show at once.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    first : int
+        The generation that the arms begin with.
 
     Raises
     ------
@@ -192,13 +278,13 @@ def plan(scenario: Scenario) -> list[Plan]:
             raise placed(error, plain(cell.model), file=scenario.path, lines=lines) from None
         last = cell.model.population.generations
         every = recording_interval(cell.model)
-        recorded = {*range(0, last + 1, every), last, *(g for g in claimed if g <= last)}
+        recorded = {*range(first, last + 1, every), last, *(g for g in claimed if g <= last)}
         predicted = {last, *(g for g in asked if g <= last)}
         named = frozenset(g for g in claimed if g <= last)
         claims = scenario.model.claim
         lived = named | ({last} if not claims or any(c.at is None for c in claims) else set())
         kinds = (frozenset(recorded), named | {last}, lived, frozenset(predicted))
-        plans.append(Plan(cell, stretches, last, *kinds))
+        plans.append(Plan(cell, stretches, first, last, *kinds))
     return plans
 
 
@@ -232,16 +318,19 @@ class _Tables:
     scores: pd.DataFrame
 
 
-def _run_cell(
+def _begin(
     p: Plan,
-    chosen: NDArray[np.int64],
+    replicates: Sequence[int] | None,
     threads: int,
-    progress: Progress | None,
     keep: dict[int, Pedigree] | None,
     source: dict[int, Pedigree] | None,
     loop: type[Engine],
-) -> tuple[Recorder, Engine]:
+) -> CellRun:
+    """Return a cell before its first generation."""
     model = p.cell.model
+    chosen = np.arange(model.population.replicates)
+    if replicates is not None:
+        chosen = np.asarray(list(replicates), np.int64)
     resolved = p.stretches[0][1]
     recorder = Recorder(
         p.cell.label, chosen, p.recorded, claimed=p.claimed, lived=p.lived, predicted=p.predicted
@@ -250,26 +339,13 @@ def _run_cell(
         resolved,
         replicate_keys(model.seed, chosen),
         threads,
-        _indices(resolved, model),
+        index_probes(resolved, model),
         replayed=None if source is None else source.__getitem__,
         keep_pedigree=None if keep is None else keep.__setitem__,
         observer=recorder.observe,
         closed=recorder.closed,
     )
-    starts = dict(p.stretches)
-    for g in range(p.generations + 1):
-        if g in starts:
-            resolved = starts[g]
-            if g > 0:
-                engine.index_probes = _indices(resolved, model)
-                engine.change(resolved)
-            recorder.probes = make_probes(resolved, model)
-            recorder.asked = _asked(recorder.probes, model)
-            recorder.trials = make_trials(resolved, model)
-        engine.step(last=g == p.generations)
-        if progress is not None:
-            progress.advance(1, p.cell.label)
-    return recorder, engine
+    return CellRun(p, recorder, engine, keep)
 
 
 def _asked(probes: Sequence[Probe], model: ScenarioModel) -> list[Probe]:
@@ -278,7 +354,8 @@ def _asked(probes: Sequence[Probe], model: ScenarioModel) -> list[Probe]:
     return [by_name[name] for name in (model.predict.assays if model.predict else ())]
 
 
-def _indices(resolved: Resolved, model: ScenarioModel) -> tuple[Probe, ...]:
+def index_probes(resolved: Resolved, model: ScenarioModel) -> tuple[Probe, ...]:
+    """Return the assays that the ledger tracks per agent."""
     wanted = model.ledger.indices
     probes = {probe.name: probe for probe in make_probes(resolved, model)}
     return tuple(probes[name] for name in wanted)
@@ -326,23 +403,19 @@ def _sources_first(plans: list[Plan]) -> list[Plan]:
     return out
 
 
-def _named(p: Plan, labels: set[str]) -> bool:
-    return p.cell.label in labels
-
-
-def _meta(scenario: Scenario, done: dict[str, tuple[Recorder, Engine]]) -> dict[str, Any]:
+def _meta(scenario: Scenario, done: dict[str, CellRun]) -> dict[str, Any]:
     """Return remarks for `run.json`."""
     return {
-        "worst_residual": max(engine.ledger.worst for _, engine in done.values()),
+        "worst_residual": max(cell.engine.ledger.worst for cell in done.values()),
         "residual_bound": BOUND,
         "extinctions": [
-            {"arm": label, "replicate": int(recorder.replicates[r]), "generation": g}
-            for label, (recorder, engine) in done.items()
-            for r, g in sorted(engine.extinct.items())
+            {"arm": label, "replicate": int(cell.recorder.replicates[r]), "generation": g}
+            for label, cell in done.items()
+            for r, g in sorted(cell.engine.extinct.items())
         ],
         "notes": scenario.notes(),
-        "generations": {label: engine.generation for label, (_, engine) in done.items()},
+        "generations": {label: cell.engine.generation for label, cell in done.items()},
     }
 
 
-__all__ = ["Lives", "Plan", "RunData", "make_probes", "plan", "simulate"]
+__all__ = ["CellRun", "Lives", "Plan", "RunData", "make_probes", "plan", "simulate"]

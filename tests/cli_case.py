@@ -60,7 +60,7 @@ between = [0.3, 0.7]
 """
 
 
-def pretend(scenario, *, threads=None, progress=None):
+def pretend(scenario, *, threads=None, progress=None, keeper=None):
     """Return what the engine would, from the scenario's size alone; same in, same out."""
     size = scenario.model.population
     cells = scenario.arms()

@@ -66,5 +66,8 @@ def test_the_run_directory_keeps_the_last_state(tmp_path):
     for _ in range(6):
         fresh.step()
     state = {name.split("/")[1]: array for name, array in stored.items()}
+    # What the recorder knows besides: frequencies met so far, the founders' means.
+    assert state.pop("met").tolist() == [6.0]
+    assert state.pop("founders").shape == (3, 1)
     assert same(state, fresh.state())
     assert np.array_equal(stored["base/real"], run.population["base/genome"])

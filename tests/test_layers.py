@@ -28,7 +28,8 @@ LAYERS = (
         "spectrum", "directions",
     ),
     (
-        "simulate", "frames", "studies", "results", "record", "output", "tables", "cost", "memory",
+        "simulate", "checkpoint", "forks", "frames", "studies", "results", "record", "output",
+        "tables", "cost", "memory",
         "api", "catalogue",
     ),
     (
