@@ -127,6 +127,12 @@ def carry_out(
         if resume and (done := _finished(reserved.target, scenario, begun_as)):
             remove_checkpoint(reserved.unfinished)
             return done
+        if (reserved.target / RECORD).is_file() and not (overwrite or reserved.begun):
+            raise UserError(
+                "holds the results of another run",
+                file=reserved.target,
+                hint="say --overwrite or choose another --out",
+            )
         keeper = Keeper(reserved.unfinished, scenario, begun_as, rhythm, resume=resume)
         with _telling_where_to_go_on(keeper):
             done = _simulate(scenario, threads, progress, command, plugins, keeper, fork)

@@ -48,6 +48,11 @@ class Reserved:
         self.unfinished = unfinished_of(target)
         self._old = target.with_name(f".{target.name}.old")
 
+    @property
+    def begun(self) -> bool:
+        """Whether the checkpoint of an interrupted run stands."""
+        return (self.unfinished / CHECKPOINT_HEAD).is_file()
+
     def open(self) -> None:
         """Create the empty sibling; repair what a killed run left behind."""
         self.target.parent.mkdir(parents=True, exist_ok=True)
@@ -108,8 +113,9 @@ def reserve(
     own : collection of str
         Names of the entries that evosim writes; others are never deleted.
     resume : bool
-        Whether a run that was interrupted here goes on. Results beside its checkpoint may then
-        be replaced: it was begun with leave to do so.
+        Whether a run that was interrupted here goes on. Results are then no error: beside a
+        checkpoint they may be replaced, for it was begun with leave to do so; whether they are
+        this run's own is for the caller to see.
 
     Yields
     ------
@@ -127,8 +133,8 @@ def reserve(
     reserved = Reserved(target)
     with _lock(target):
         with user_errors(target):
-            begun = (reserved.unfinished / CHECKPOINT_HEAD).is_file()
-            _check_target(target, overwrite or (resume and begun), own)
+            begun = reserved.begun
+            _check_target(target, overwrite or resume, own)
             if begun and not (overwrite or resume):
                 raise UserError(
                     "an interrupted run can go on here",
