@@ -270,9 +270,9 @@ def _layout_difference(ours: Layout, theirs: Layout) -> str | None:
         return "ploidy"
     before = {slot.name: slot for slot in ours.real + ours.bits}
     after = {slot.name: slot for slot in theirs.real + theirs.bits}
-    for name in dict.fromkeys([*before, *after]):
-        if name not in after or name not in before:
-            return f"gene '{name}' would {'go' if name in before else 'be new'}"
+    for name in sorted(before.keys() ^ after.keys()):
+        return f"gene '{name}' would {'go' if name in before else 'be new'}"
+    for name in before:
         one, other = before[name], after[name]
         if one.labels != other.labels:
             return (
