@@ -3,7 +3,7 @@
 Usage: python analysis/spectrum.py [RESULTS_DIR] [--out FILE]
 
 Reads only the tables of finished runs. Panel a: the minds of scenarios/spectrum.toml in one world.
-Panel b: minds in worlds of their own (racer, fork, siege, language, pages), as far as their results
+Panel b: minds in worlds of their own (racer, fork, siege, steering, pages), as far as their results
 lie beside those of 'spectrum'. Panel c: lock-in of evolving populations, from
 scenarios/spectrum_evolving.toml. In a and b, x is the foresight horizon and y the share of lives
 that are locked in, with and without the accident; size is the coverage gap, shade the competence
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 #: Minds in the order of their foresight, and how their points look.
 MARKERS = {"reflex": "o", "model-free": "s", "lookahead": "^", "abstract": "D", "reflective": "v"}
 #: Worlds in which each mind is at home.
-NATIVE = ("racer", "fork", "siege", "language", "pages")
+NATIVE = ("racer", "fork", "siege", "steering", "pages")
 EVOLVING = "spectrum_evolving"
 #: The arm of planners of several depths at a higher temperature.
 BY_DEPTH = "warmer"
