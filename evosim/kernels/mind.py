@@ -169,7 +169,7 @@ class Trail(NamedTuple):
 
 #: (kind of mind, name of the contract's function) -> implementation.
 IMPLEMENTATIONS: dict[tuple[str, str], object] = {}
-_OPTIONS = {"error_model": "numpy", "forceinline": True}
+_OPTIONS = {"error_model": "numpy", "forceinline": True, "_nrt": False}
 
 
 def implements(kind, function=None):

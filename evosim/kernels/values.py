@@ -214,8 +214,13 @@ def values_observe(tag, mind, world, memory, z, action, reward, following, outco
         _log(mind, world, memory, z, action, reward)
         return 0.0, NOWHERE
     if mind.rule == Q_LEARNING:
+        at = _VALUES + z * world.actions + action
+        before = memory[at]
         size = _q_step(mind, world, memory, z, action, reward, following)
-        return abs(size), EVERYWHERE if memory[TRACE] > 0.0 else HERE
+        if memory[TRACE] > 0.0:
+            return abs(size), EVERYWHERE
+        # In a settled life most steps move nothing by one bit: no new probabilities then.
+        return abs(size), NOWHERE if memory[at] == before else HERE
     if mind.rule == ACTOR_CRITIC:
         size = _critic_step(mind, world, memory, z, action, reward, following, prob)
         return abs(size), EVERYWHERE
