@@ -288,7 +288,9 @@ def _live(
                 if stale == EVERYWHERE:
                     version += 1
                 elif stale == HERE:
-                    fresh[z] = 0
+                    # At once, not at the next visit: there the step would have to wait for exp,
+                    # here the processor does it beside the steps that follow.
+                    prefer(mind_tag, mind, world, memory, z, table[z])
                 if watched and not is_forced:
                     trail.visits[r, i, window, cs * actions + action] += 1
                     trail.payoff[r, i, window] += gain

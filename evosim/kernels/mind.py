@@ -313,6 +313,15 @@ def choose_by_value(choice, memory, value, prob):
         `prob` is overwritten; minus infinity marks an action that is out of the question.
     """
     actions = value.size
+    if choice == SOFTMAX and actions == 2:
+        one, two = value[0], value[1]
+        top = max(one, two)
+        scale = 1.0 / memory[TEMPERATURE]
+        less = 1.0 if one == two else math.exp((min(one, two) - top) * scale)
+        total = 1.0 + less
+        prob[0] = (1.0 if one == top else less) / total
+        prob[1] = (1.0 if two == top else less) / total
+        return
     top = value[0]
     for a in range(1, actions):
         top = max(top, value[a])
