@@ -10,6 +10,7 @@ from __future__ import annotations
 import bisect
 import itertools
 import math
+from fractions import Fraction
 
 import numpy as np
 
@@ -76,6 +77,29 @@ def exp2_32(x):
               6.931470036506653e-1, 1.0):  # fmt: skip
         p = fused(p, r, c)
     return np.ldexp(p, n.astype(np.int32))
+
+
+def exp64(x):
+    """e^x for one float x <= 0: 2^n times a polynomial in what is left of x."""
+    if x < -708:
+        return 0.0
+    n = fused64(x, 1.4426950408889634, 1.5 * 2**52) - 1.5 * 2**52
+    r = fused64(n, -1.9082149292705877e-10, fused64(n, -0.6931471803691238, x))
+    c = (
+        0.5000000000000001, 0.16666666666666669, 0.04166666666662416, 0.008333333333330063,
+        0.0013888888917199863, 0.00019841269863042963, 2.4801521317484083e-05,
+        2.7557268476553695e-06, 2.7620078203806394e-07, 2.5100377619606372e-08,
+    )  # fmt: skip
+    pair = [fused64(odd, r, even) for even, odd in zip(c[::2], c[1::2], strict=True)]
+    r2 = r * r
+    upper = fused64(pair[4], r2 * r2, fused64(pair[3], r2, pair[2]))
+    p = fused64(upper, r2 * r2, fused64(pair[1], r2, pair[0]))
+    return math.ldexp(fused64(r2, p, r) + 1.0, int(n))
+
+
+def fused64(x, y, z):
+    """x y + z rounded to float64 once."""
+    return float(Fraction(x) * Fraction(y) + Fraction(z))
 
 
 def tanh32(x):

@@ -15,6 +15,7 @@ from evosim.kernels.philox import replicate_keys
 from evosim.kernels.vecmath import (
     exp2_32,
     exp32,
+    exp64,
     fill_normals,
     minus_two_log,
     radius,
@@ -39,6 +40,19 @@ def _functions(x, out):
         out[1, k] = tanh32(x[k])
         out[2, k] = minus_two_log(np.float32(1e-30) + abs(x[k]))
         out[3, k] = exp2_32(-abs(x[k]))
+
+
+@numba.njit
+def _exp64(x, out):
+    for k in range(x.size):
+        out[k] = exp64(x[k])
+
+
+def double_exp(x):
+    x = np.array(x, np.float64)
+    out = np.empty_like(x)
+    _exp64(x, out)
+    return out
 
 
 @numba.njit
@@ -184,6 +198,23 @@ def test_single_precision_functions_equal_the_reference_bit_for_bit():
     assert np.array_equal(got[0], sine)
     assert np.array_equal(got[1], cosine)
     assert np.array_equal(got[2], reference.radius(w.astype(np.uint64)))
+
+
+def test_double_precision_exp_is_within_a_unit_in_the_last_place():
+    x = -np.concatenate([np.linspace(0, 708, 100_001), np.geomspace(1e-300, 700, 20_001)])
+    exact = np.array([math.exp(v) for v in x])
+    assert (np.abs(double_exp(x) - exact) <= np.spacing(exact)).all()
+
+
+def test_double_precision_exp_equals_the_reference_bit_for_bit():
+    x = -np.abs(np.random.default_rng(4).normal(0, 100, 3000))
+    x = np.concatenate([x, [0.0, -0.0, -1.0, -708.0, -709.0, -math.log(2) / 2]])
+    assert double_exp(x).tolist() == [reference.exp64(v) for v in x.tolist()]
+
+
+def test_double_precision_exp_of_what_is_no_ordinary_number():
+    assert double_exp([0.0, -709.0, -1e300, -np.inf]).tolist() == [1.0, 0.0, 0.0, 0.0]
+    assert np.isnan(double_exp([np.nan])[0])
 
 
 def test_exp_is_clamped_not_infinite():

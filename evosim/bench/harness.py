@@ -10,8 +10,16 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from evosim.bench.forager import threads
+from evosim.bench.learners import measure_learners
 from evosim.bench.neighbours import Neighbours
-from evosim.bench.programs import BEST_JAX, BEST_JAX_OF, ENGINE, Program, select
+from evosim.bench.programs import (
+    BEST_JAX,
+    BEST_JAX_OF,
+    ENGINE,
+    LEARNER_PEERS,
+    Program,
+    select,
+)
 from evosim.bench.timing import QUICK, Case, Plan, Rates, interleave, ratios
 from evosim.bench.worker import ProgramError, Runner, Worker
 
@@ -189,9 +197,10 @@ def main(quick: bool = False, peers: Sequence[str] | None = None) -> None:
     ProgramError
         evosim itself failed.
     """
-    from evosim.bench.tables import show
+    from evosim.bench.tables import learner_table, show
 
-    chosen = select(peers)
+    chosen, learners = select(peers), select(peers, LEARNER_PEERS)
+    plan = QUICK if quick else Plan()
     neighbours = Neighbours()
     notes: dict[str, str] = {}
     progress = Console(stderr=True)
@@ -202,15 +211,22 @@ def main(quick: bool = False, peers: Sequence[str] | None = None) -> None:
 
         runners = {peer.name: start(peer) for peer in _present(chosen, notes)}
         report = measure(
-            QUICK if quick else Plan(),
+            plan,
             lambda: start(ENGINE),
             chosen,
             runners,
             notes,
             status.update,
         )
+        learned = measure_learners(
+            plan,
+            lambda program, mind: stack.enter_context(Worker(program.module, mind=mind)),
+            learners,
+            status.update,
+        )
     console = Console()
     show(report, console)
+    console.print(learner_table(learned))
     console.print(
         f"Other processes kept {neighbours.cores():.2f} of {os.cpu_count()} cores busy meanwhile; "
         "above 0.1 the ratios to programs with threads are off."

@@ -52,15 +52,21 @@ PEERS = (
 # The faster of the two counts: evosax runs on JAX, so either can stand for compiled Python.
 BEST_JAX = Program("best-jax", "best of JAX and evosax", "", 4, 7)
 BEST_JAX_OF = ("jax", "evosax")
+# Who lives the learners' workload. A step may cost at most 1.3 times what the loop takes for it.
+LEARNER = Program("evosim", "evosim", "evosim.bench.road_engine")
+SCALAR = Program("scalar", "scalar Numba loop", f"{_PEERS}.road_numba", 1 / 1.3)
+LEARNER_PEERS = (SCALAR, Program("mesa", "Mesa 3, agents as objects", f"{_PEERS}.road_mesa"))
 
 
-def select(names: Sequence[str] | None) -> tuple[Program, ...]:
+def select(names: Sequence[str] | None, peers: tuple[Program, ...] = PEERS) -> tuple[Program, ...]:
     """Return the peers of the given names in the table's order, or all of them.
 
     Parameters
     ----------
     names : sequence of str or None
         Names as in ``--peers``; None means every peer.
+    peers : tuple of Program
+        Which of the two workloads' to choose from.
 
     Raises
     ------
@@ -68,8 +74,8 @@ def select(names: Sequence[str] | None) -> tuple[Program, ...]:
         A name is unknown.
     """
     if names is None:
-        return PEERS
-    known = [peer.name for peer in PEERS]
+        return peers
+    known = list(dict.fromkeys(peer.name for peer in (*PEERS, *LEARNER_PEERS)))
     for name in names:
         if name not in known:
             raise UserError(
@@ -78,4 +84,4 @@ def select(names: Sequence[str] | None) -> tuple[Program, ...]:
                 allowed=", ".join(known),
                 hint=did_you_mean(name, known),
             )
-    return tuple(peer for peer in PEERS if peer.name in names)
+    return tuple(peer for peer in peers if peer.name in names)

@@ -9,7 +9,9 @@ from rich.table import Table
 
 from evosim.bench.forager import MAX_THREADS
 from evosim.bench.harness import Report, against, speeds
-from evosim.bench.programs import BEST_JAX, BEST_JAX_OF, ENGINE, Program
+from evosim.bench.learners import Learners
+from evosim.bench.programs import BEST_JAX, BEST_JAX_OF, ENGINE, LEARNER, Program
+from evosim.bench.road import DEPTH, EPISODES, STATES
 from evosim.bench.timing import ratios
 
 GROWTH = 0.2
@@ -143,6 +145,51 @@ def own_table(report: Report) -> Table:
         _yes(gib < MEMORY_GIB),
     )
     return table
+
+
+def learner_table(learners: Learners) -> Table:
+    """Build the table of learners: speeds, costs beside each peer, and allocations.
+
+    Parameters
+    ----------
+    learners : Learners
+        What was measured.
+
+    Returns
+    -------
+    rich.table.Table
+        A row per mind and program.
+    """
+    table = Table(
+        title=f"Learners: lives of {EPISODES} episodes among {len(STATES)} states, one thread",
+        caption=f"medians of rounds in turn; lookahead has depth {DEPTH}",
+    )
+    table.add_column("mind")
+    table.add_column("program")
+    for heading in ("lives/s", "evosim's cost of a step", "target"):
+        table.add_column(heading, justify="right")
+    table.add_column("reached")
+    for mind, rates in learners.rates.items():
+        own = rates[LEARNER.name]
+        table.add_row(mind, LEARNER.title, f"{median(own):,.0f}", "", "", "")
+        for peer in learners.peers:
+            table.add_row(mind, peer.title, *_learner_cells(peer, own, rates[peer.name]))
+        taken = learners.allocations[mind]
+        table.add_row(mind, "heap allocations of a life", "", f"{taken:g}", "0", _yes(taken == 0.0))
+    for (mind, name), note in learners.notes.items():
+        table.add_row(mind, name, note)
+    return table
+
+
+def _learner_cells(peer: Program, own: list[float], its: list[float]) -> list[str]:
+    """Return speed, evosim's cost as a multiple of the peer's, the most allowed, a verdict."""
+    if not its:
+        return ["-", "", "", ""]
+    cost = ratios(its, own)
+    cells = [f"{median(its):,.0f}", f"{cost:.2f}" if cost >= 0.1 else f"1/{1 / cost:,.0f}"]
+    if peer.target is None:
+        return [*cells, "", ""]
+    return [*cells, f"at most {1 / peer.target:.2g}", _yes(cost * peer.target <= 1.0)]
 
 
 def _yes(reached: bool) -> str:

@@ -45,6 +45,8 @@ class Plan:
         Length of one timing.
     steps : int
         Steps of one life.
+    lives : int
+        Lives of learners that evosim lives in all rounds together.
     """
 
     sizes: Sequence[int] = (1_000, 10_000, 100_000)
@@ -54,6 +56,7 @@ class Plan:
     rounds: int = 5
     seconds: float = 1.0
     steps: int = STEPS
+    lives: int = 100_000
 
 
 QUICK = Plan(
@@ -63,6 +66,7 @@ QUICK = Plan(
     memory=100_000,
     rounds=3,
     seconds=0.2,
+    lives=6_000,
 )
 
 

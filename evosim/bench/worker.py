@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
-from evosim.bench.forager import MAX_THREADS, World, make_world
+from evosim.bench.forager import MAX_THREADS, make_world
 
 
 class ProgramError(RuntimeError):
@@ -42,11 +42,12 @@ class Worker:
     ----------
     module : str
         Module with ``run``; see :mod:`evosim.bench.peers`.
-    **world : int
-        Arguments of :func:`evosim.bench.forager.make_world`.
+    **world : int or str
+        Arguments of the module's ``build``, or where it has none of
+        :func:`evosim.bench.forager.make_world`.
     """
 
-    def __init__(self, module: str, **world: int) -> None:
+    def __init__(self, module: str, **world: int | str) -> None:
         command = [sys.executable, "-m", __name__, module, json.dumps(world)]
         self._child = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -68,7 +69,7 @@ class Worker:
         self._child.kill()
         self._child.communicate()
 
-    def _ask(self, request: dict[str, int]) -> dict[str, Any]:
+    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         assert self._child.stdin is not None
         assert self._child.stdout is not None
         with suppress(BrokenPipeError):  # a child that ended may have left its reason
@@ -98,23 +99,40 @@ class Worker:
             The program raised, or its process died.
         """
         request = {"agents": agents, "generations": generations, "seed": seed, **options}
-        return float(self._ask(request)["seconds"])
+        return float(self._ask(request)["number"])
+
+    def number(self, function: str, **options: int) -> float:
+        """Return what another function of the module says of its world.
+
+        Parameters
+        ----------
+        function : str
+            Called with the world and the options.
+
+        Raises
+        ------
+        ProgramError
+            The program raised, or its process died.
+        """
+        return float(self._ask({"function": function, **options})["number"])
 
     def peak_bytes(self) -> int:
         """Return the largest resident memory of the child so far."""
         return int(self._ask({})["peak"])
 
 
-def _reply(program: Any, world: World, request: dict[str, int]) -> dict[str, Any]:
+def _reply(program: Any, world: Any, request: dict[str, Any]) -> dict[str, Any]:
     """Run what is asked, if anything is; an exception becomes one line, its trace stderr's."""
-    seconds = 0.0
+    number = 0.0
     if request:
         try:
-            seconds, _ = program.run(world, **request)
+            function = getattr(program, request.pop("function", "run"))
+            answer = function(world, **request)
+            number = answer[0] if isinstance(answer, tuple) else answer
         except Exception as error:
             traceback.print_exc()
             return {"error": " ".join(f"{type(error).__name__}: {error}".split())}
-    return {"seconds": seconds, "peak": _peak_bytes()}
+    return {"number": number, "peak": _peak_bytes()}
 
 
 def _peak_bytes() -> int:
@@ -124,7 +142,7 @@ def _peak_bytes() -> int:
     return int(kib) * 1024
 
 
-def _serve(module: str, world: World) -> None:
+def _serve(module: str, given: dict[str, Any]) -> None:
     """Answer requests until the parent closes the pipe."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends this process
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:MAX_THREADS])
@@ -135,10 +153,11 @@ def _serve(module: str, world: World) -> None:
         except ImportError as error:
             answers.write(json.dumps({"error": f"{type(error).__name__}: {error}"}) + "\n")
             return
+        world = getattr(program, "build", make_world)(**given)
         for line in sys.stdin:
             answers.write(json.dumps(_reply(program, world, json.loads(line))) + "\n")
             answers.flush()
 
 
 if __name__ == "__main__":
-    _serve(sys.argv[1], make_world(**json.loads(sys.argv[2])))
+    _serve(sys.argv[1], json.loads(sys.argv[2]))

@@ -35,8 +35,8 @@ def choose(prob, actions, word):
     for a in range(actions - 1):
         total += prob[a]
         if u < total:
-            return a
-    return actions - 1
+            return np.uint64(a)
+    return np.uint64(actions - 1)
 
 
 @inline
@@ -171,6 +171,8 @@ def _live(
     """Live as `live_and_learn` says, in the scratch given."""
     agents = genes.shape[1]
     actions = world.actions
+    # Unsigned, so that no index is checked whether it counts from the end.
+    width, spread = np.uint64(actions), np.uint64(world.outcomes)
     percepts = world.cues.shape[1]
     following, cdf, payoffs, rewards = world.following, world.cdf, world.payoff, world.reward
     starts, parameters = world.start, world.parameters
@@ -189,7 +191,8 @@ def _live(
             continue
         key = keys[r]
         payoff[r, i] = 0.0
-        acts[r, i, :] = 0
+        done = acts[r, i]
+        done[:] = 0
         taken[:] = False
         if watched:
             trail.visits[r, i] = 0
@@ -221,41 +224,46 @@ def _live(
                 else:
                     while start < states - 1 and v >= world.start_cdf[context, start]:
                         start += 1
-            cs = context * states + start
+            first_state = context * states
+            cs = np.uint64(first_state + start)
             earned = 0.0
             for step in range(steps):
                 if decision & (_DRAWN - 1) == 0:
                     _draw(key, generation, i, ACTION + offset, decision, words)
-                z = np.int64(percept_of[cs])
+                z = np.int64(np.uint32(percept_of[cs]))
                 if fresh[z] != version:
                     prefer(mind_tag, mind, world, memory, z, table[z])
                     fresh[z] = version
                 word = words[decision & 3, (decision >> 2) & (_DRAWN // 4 - 1)]
                 action = choose(table[z], actions, word)
                 if is_forced and step == 0 and forced_action[start] >= 0:
-                    action = forced_action[start]
-                if acts.shape[2] > 0 and track[cs] >= 0 and not is_forced:
-                    acts[r, i, track[cs] * actions + action] += 1
-                entry = (cs * actions + action) * outcomes
+                    action = np.uint64(forced_action[start])
+                if done.size > 0 and track[cs] >= 0 and not is_forced:
+                    done[np.uint64(track[cs]) * width + action] += 1
+                entry = (cs * width + action) * spread
                 # A draw belongs to its decision, so that one not needed need not be made.
                 v = 0.0
                 if coded or (outcomes > 1 and cdf[entry] < 1.0):
                     v = uniform(key, generation, i, OUTCOME + offset, decision)
                 if coded:
-                    entry = 0
+                    entry = np.uint64(0)
                     state, gain, reward, ends = coded_step(
-                        world_tag, parameters[context], cs - context * states, action, v
+                        world_tag,
+                        parameters[context],
+                        np.int64(cs) - first_state,
+                        np.int64(action),
+                        v,
                     )
                     if state < 0 or state >= states:
                         raise IndexError("step gives a state that is none of 0 to states - 1")
-                    entered = context * states + state
+                    entered = first_state + state
                     if ends:
                         entered = -1 - entered
                 else:
                     for _ in range(outcomes - 1):
                         if v < cdf[entry]:
                             break
-                        entry += 1
+                        entry += np.uint64(1)
                     entered = np.int64(following[entry])
                     gain = payoffs[entry]
                     reward = rewards[entry]
@@ -267,12 +275,11 @@ def _live(
                 earned += gain
                 decision += 1
                 ahead = np.int64(-1)
-                outcome = np.int64(percepts)
                 if entered >= 0:
-                    ahead = np.int64(percept_of[entered])
+                    ahead = np.int64(np.uint32(percept_of[np.uint64(entered)]))
                     outcome = ahead
                 else:
-                    outcome = percepts + (-1 - entered) % states
+                    outcome = np.int64(percepts + (-1 - entered) - first_state)
                 moved, stale = observe(
                     mind_tag,
                     mind,
@@ -292,13 +299,13 @@ def _live(
                     # here the processor does it beside the steps that follow.
                     prefer(mind_tag, mind, world, memory, z, table[z])
                 if watched and not is_forced:
-                    trail.visits[r, i, window, cs * actions + action] += 1
+                    trail.visits[r, i, window, cs * width + action] += 1
                     trail.payoff[r, i, window] += gain
                     trail.rewarded[r, i, window] += reward != 0.0
                     trail.moved[r, i, window, z] += moved
                 if entered < 0:
                     break
-                cs = entered
+                cs = np.uint64(entered)
             moved, stale = finish(mind_tag, mind, world, memory)
             if stale != NOWHERE:
                 version += 1

@@ -23,7 +23,6 @@ hold the agent's own numbers: the scenario's, or the expressed gene of that name
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numba
@@ -32,6 +31,7 @@ from numba.extending import overload
 
 from evosim.kernels.accelerate import inline
 from evosim.kernels.tags import KernelType, functions_of
+from evosim.kernels.vecmath import exp64
 
 #: Names of the numbers in the head of a memory, in their order.
 NUMBERS = (
@@ -301,7 +301,7 @@ def set_shares(memory):
 
 
 @inline
-def choose_by_value(choice, memory, value, prob):
+def choose_by_value(choice, memory, value, first, prob):
     """Turn the values of the actions into probabilities.
 
     Parameters
@@ -309,33 +309,44 @@ def choose_by_value(choice, memory, value, prob):
     choice : int
         SOFTMAX (of value over temperature), GREEDY, or EPSILON_GREEDY (a uniform draw with
         probability epsilon); the best of equals are chosen alike.
-    value, prob : (A,) float64
-        `prob` is overwritten; minus infinity marks an action that is out of the question.
+    memory : (M,) float64
+        Its head holds temperature and epsilon.
+    value : (V,) float64
+        Minus infinity marks an action that is out of the question.
+    first : int
+        Where in `value` those of the actions begin. (No slice: those are clamped to the array's
+        length, which costs more than two actions do.)
+    prob : (A,) float64
+        Overwritten; may be `value`.
     """
-    actions = value.size
+    actions = prob.size
+    at = np.uint64(first)  # unsigned: no check whether it counts from the end
     if choice == SOFTMAX and actions == 2:
-        one, two = value[0], value[1]
+        # The same bits as below, without the preparations that LLVM makes for long loops.
+        one, two = value[at], value[at + np.uint64(1)]
         top = max(one, two)
-        scale = 1.0 / memory[TEMPERATURE]
-        less = 1.0 if one == two else math.exp((min(one, two) - top) * scale)
+        less = 1.0
+        if one != two:
+            less = exp64((min(one, two) - top) * (1.0 / memory[TEMPERATURE]))
         total = 1.0 + less
         prob[0] = (1.0 if one == top else less) / total
         prob[1] = (1.0 if two == top else less) / total
         return
-    top = value[0]
+    top = value[at]
     for a in range(1, actions):
-        top = max(top, value[a])
+        top = max(top, value[at + np.uint64(a)])
     total = 0.0
     if choice == SOFTMAX:
         scale = 1.0 / memory[TEMPERATURE]
         for a in range(actions):
-            prob[a] = 1.0 if value[a] == top else math.exp((value[a] - top) * scale)
+            x = value[at + np.uint64(a)]
+            prob[a] = 1.0 if x == top else exp64((x - top) * scale)
             total += prob[a]
         for a in range(actions):
             prob[a] /= total
         return
     for a in range(actions):
-        prob[a] = 1.0 if value[a] == top else 0.0
+        prob[a] = 1.0 if value[at + np.uint64(a)] == top else 0.0
         total += prob[a]
     share = memory[EPSILON] if choice == EPSILON_GREEDY else 0.0
     for a in range(actions):

@@ -285,7 +285,7 @@ def lookahead_prefer(tag, mind, world, memory, z, prob):
         make_plan(mind, world, memory, planned, -1)
         memory[STALE] = 0.0
     _worth_doing(mind, world, memory, z, planned, prob)
-    choose_by_value(mind.choice, memory, prob, prob)
+    choose_by_value(mind.choice, memory, prob, 0, prob)
 
 
 @implements("lookahead")

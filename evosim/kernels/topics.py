@@ -90,7 +90,7 @@ def abstract_prefer(tag, mind, world, memory, z, prob):
             make_plan(mind, world, memory, planned, -1)
             memory[STALE] = 0.0
         first = planned + z * actions
-    choose_by_value(mind.choice, memory, memory[first : first + actions], prob)
+    choose_by_value(mind.choice, memory, memory, first, prob)
 
 
 @implements("abstract")
@@ -254,19 +254,19 @@ def reflective_prefer(tag, mind, world, memory, z, prob):
     actions = world.actions
     first = planned if heed > 0.0 else free
     first += z * actions
-    choose_by_value(mind.choice, memory, memory[first : first + actions], prob)
+    choose_by_value(mind.choice, memory, memory, first, prob)
     if heed == 0.0 or heed == 1.0:
         return
     other = free + z * actions
-    _mix(mind, memory, memory[other : other + actions], heed, prob)
+    _mix(mind, memory, other, heed, prob)
 
 
 @inline
-def _mix(mind, memory, value, heed, prob):
-    """Replace `prob` by heed * prob + (1 - heed) * the choice by `value`."""
-    actions = value.size
+def _mix(mind, memory, other, heed, prob):
+    """Replace `prob` by heed * prob + (1 - heed) * the choice by the values at `other`."""
+    actions = prob.size
     spare = memory[memory.size - actions :]
-    choose_by_value(mind.choice, memory, value, spare)
+    choose_by_value(mind.choice, memory, memory, other, spare)
     for a in range(actions):
         prob[a] = heed * prob[a] + (1.0 - heed) * spare[a]
 

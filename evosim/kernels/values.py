@@ -110,16 +110,22 @@ def values_prefer(tag, mind, world, memory, z, prob):
         )
         return
     first = _VALUES + z * actions
-    choose_by_value(mind.choice, memory, memory[first : first + actions], prob)
+    choose_by_value(mind.choice, memory, memory, first, prob)
+
+
+@inline
+def _place(z, actions):
+    """Return where the values at percept z begin; unsigned, for an index that needs no check."""
+    return np.uint64(_VALUES) + np.uint64(z) * np.uint64(actions)
 
 
 @inline
 def _best(memory, z, actions):
     """Return the largest value at percept z."""
-    first = _VALUES + z * actions
+    first = _place(z, actions)
     top = memory[first]
     for a in range(1, actions):
-        top = max(top, memory[first + a])
+        top = max(top, memory[first + np.uint64(a)])
     return top
 
 
@@ -135,7 +141,7 @@ def _follow_traces(memory, count, size):
 @inline
 def _q_step(mind, world, memory, z, action, reward, following):
     actions = world.actions
-    at = _VALUES + z * actions + action
+    at = _place(z, actions) + np.uint64(action)
     ahead = _best(memory, following, actions) if following >= 0 else 0.0
     size = memory[RATE] * (reward + memory[DISCOUNT] * ahead - memory[at])
     if memory[TRACE] == 0.0:
@@ -145,7 +151,7 @@ def _q_step(mind, world, memory, z, action, reward, following):
     if memory[at] < _best(memory, z, actions):
         # Watkins: credit does not reach back over an action that was not the best one.
         memory[_VALUES + count : _VALUES + 2 * count] = 0.0
-    memory[at + count] += 1.0
+    memory[at + np.uint64(count)] += 1.0
     _follow_traces(memory, count, size)
     return size
 
@@ -214,7 +220,7 @@ def values_observe(tag, mind, world, memory, z, action, reward, following, outco
         _log(mind, world, memory, z, action, reward)
         return 0.0, NOWHERE
     if mind.rule == Q_LEARNING:
-        at = _VALUES + z * world.actions + action
+        at = _place(z, world.actions) + np.uint64(action)
         before = memory[at]
         size = _q_step(mind, world, memory, z, action, reward, following)
         if memory[TRACE] > 0.0:
@@ -258,7 +264,7 @@ def values_finish(tag, mind, world, memory):
         # The horizon ended the episode: what lies ahead is worth what would have been done there.
         first = _VALUES + int(memory[_NEXT]) * actions
         prob = memory[_VALUES + 2 * count : _VALUES + 2 * count + actions]
-        choose_by_value(mind.choice, memory, memory[first : first + actions], prob)
+        choose_by_value(mind.choice, memory, memory, first, prob)
         ahead = 0.0
         for a in range(actions):
             ahead += prob[a] * memory[first + a]
