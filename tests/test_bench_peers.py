@@ -315,6 +315,14 @@ def test_growth_and_small_populations_are_judged() -> None:
     assert cells(lines, "speed of 100 replicates of 10")[0] == "1.00"
 
 
+def test_growth_that_misses_linearity_by_being_cheaper_is_named_so() -> None:
+    lines = printed(report(Stub(200e6, slope=-0.08), {}, {}))
+    assert cells(lines, "time per agent-step at N = 1,000") == ["0.83", "0.8 to 1.2", "yes"]
+    measured, _, verdict = cells(lines, "time per agent-step at N = 10,000")
+    assert measured == "0.69"
+    assert verdict == "better: cheaper at this size"
+
+
 def test_a_peer_that_fails_becomes_a_note_and_the_rest_goes_on() -> None:
     measured = report(Stub(200e6), {"numpy": Broken(20e6), "plain-c": Stub(40e6)}, {})
     assert against(measured, "numpy") == pytest.approx({100: 10})
