@@ -63,7 +63,7 @@ def kernel(function: Callable[..., Any]) -> Any:
 
 def inline(function: Callable[..., Any]) -> Any:
     """Compile a small helper into its callers (forced: LLVM leaves large ones as calls)."""
-    return numba.njit(nogil=True, error_model="numpy", forceinline=True, _nrt=False)(function)
+    return numba.njit(nogil=True, error_model="numpy", forceinline=True)(function)
 
 
 def borrowing(function: Callable[..., Any]) -> Any:
@@ -73,6 +73,15 @@ def borrowing(function: Callable[..., Any]) -> Any:
     operations otherwise (measured in the learning life loop: most of its time).
     """
     return numba.njit(nogil=True, error_model="numpy", _nrt=False)(function)
+
+
+def inline_borrowing(function: Callable[..., Any]) -> Any:
+    """Compile a small helper that allocates nothing into callers that `borrowing` compiles.
+
+    What is inlined brings its reference counts along, even where the caller keeps none (measured
+    in a planner's life: 112 places; without them a Q-learner's step costs a quarter less).
+    """
+    return numba.njit(nogil=True, error_model="numpy", forceinline=True, _nrt=False)(function)
 
 
 class Crew:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from evosim.kernels import plan, reinforce, topics, values  # noqa: F401  (they register minds)
-from evosim.kernels.accelerate import borrowing, inline, kernel
+from evosim.kernels.accelerate import borrowing, inline_borrowing, kernel
 from evosim.kernels.life import coded_step
 from evosim.kernels.mind import (
     EVERYWHERE,
@@ -27,7 +27,7 @@ from evosim.kernels.philox import ACTION, CONTEXT, OUTCOME, START, philox, unifo
 _DRAWN = 64
 
 
-@inline
+@inline_borrowing
 def choose(prob, actions, word):
     """Return the action whose cumulative probability first exceeds the word's uniform."""
     u = np.float64(word) * 2.3283064365386963e-10
@@ -39,7 +39,7 @@ def choose(prob, actions, word):
     return np.uint64(actions - 1)
 
 
-@inline
+@inline_borrowing
 def _draw(key, generation, agent, purpose, decision, words):
     """Fill ``words[4, 16]`` with the draws of this and the next 63 decisions."""
     for k in range(_DRAWN // 4):

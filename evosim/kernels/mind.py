@@ -29,7 +29,7 @@ import numba
 import numpy as np
 from numba.extending import overload
 
-from evosim.kernels.accelerate import inline
+from evosim.kernels.accelerate import inline_borrowing
 from evosim.kernels.tags import KernelType, functions_of
 from evosim.kernels.vecmath import exp64
 
@@ -283,7 +283,7 @@ def _report(tag, mind, world, memory, out):
     return table
 
 
-@inline
+@inline_borrowing
 def set_numbers(mind, genes, memory):
     """Fill the head of a memory: the scenario's numbers, or the expressed genes."""
     for k in range(mind.numbers.size):
@@ -292,7 +292,7 @@ def set_numbers(mind, genes, memory):
             memory[k] = np.float64(genes[mind.loci[k]])
 
 
-@inline
+@inline_borrowing
 def set_shares(memory):
     """Keep rates, discount, trace, epsilon and trust within [0, 1], whatever mutation brought."""
     for k in (RATE, DISCOUNT, TRACE, EPSILON, TRUST, VALUE_RATE):
@@ -300,7 +300,7 @@ def set_shares(memory):
     memory[ACTOR_RATE] = max(memory[ACTOR_RATE], 0.0)  # a step of weights is no share
 
 
-@inline
+@inline_borrowing
 def choose_by_value(choice, memory, value, first, prob):
     """Turn the values of the actions into probabilities.
 

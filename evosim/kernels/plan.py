@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 
-from evosim.kernels.accelerate import inline
+from evosim.kernels.accelerate import inline_borrowing
 from evosim.kernels.mind import (
     DEPTH,
     DISCOUNT,
@@ -51,7 +51,7 @@ def plan_size(
     return _UTILITY + features + 2 * outcomes + 3 * percepts + percepts * actions + own
 
 
-@inline
+@inline_borrowing
 def places(mind, world):
     """Return where surprise, counts, leaves, plan, values and model stand, and the end."""
     percepts, actions, branches = mind.branch.shape
@@ -72,13 +72,13 @@ def lookahead_size(planner: int, policy: int, misjudgement: int) -> int:
     return planner + policy + misjudgement
 
 
-@inline
+@inline_borrowing
 def has_utility(mind):
     """Whether a gene `utility` says what outcomes are worth."""
     return mind.utility[1] > mind.utility[0]
 
 
-@inline
+@inline_borrowing
 def _worth(mind, memory, surprise, z, action, b, outcome):
     """Return what entering `outcome` brings: by utility, or as told plus what was met."""
     if has_utility(mind):
@@ -87,7 +87,7 @@ def _worth(mind, memory, surprise, z, action, b, outcome):
     return known + memory[surprise + outcome]
 
 
-@inline
+@inline_borrowing
 def _action_value(mind, world, memory, z, action, value):
     """Return the value of an action, given those of the percepts that follow.
 
@@ -118,13 +118,13 @@ def _action_value(mind, world, memory, z, action, value):
     return x / total if total > 0.0 else memory[UNTRIED]
 
 
-@inline
+@inline_borrowing
 def depth_of(memory):
     """Return how many steps the agent looks ahead."""
     return int(min(max(math.floor(memory[DEPTH]), 0.0), MAX_DEPTH))
 
 
-@inline
+@inline_borrowing
 def make_plan(mind, world, memory, planned, forbidden):
     """Fill the P x A action values at `planned` by backward induction from the leaves.
 
@@ -161,7 +161,7 @@ def make_plan(mind, world, memory, planned, forbidden):
             memory[value + z] = memory[value + percepts + z]
 
 
-@inline
+@inline_borrowing
 def known_gain(mind, z, action, outcome):
     """Return what the given model says that this outcome brings as a rule."""
     if mind.learns_model:
@@ -172,7 +172,7 @@ def known_gain(mind, z, action, outcome):
     return 0.0
 
 
-@inline
+@inline_borrowing
 def _count_outcome(mind, world, memory, z, action, outcome):
     """Add an outcome to the learned model; return how much its probabilities changed."""
     percepts, actions, branches = mind.branch.shape
@@ -193,7 +193,7 @@ def _count_outcome(mind, world, memory, z, action, outcome):
     return after - (before / total if total > 0.0 else 0.0)
 
 
-@inline
+@inline_borrowing
 def learn_step(mind, world, memory, z, action, reward, following, outcome):
     """Update model, surprise and leaves; return how much changed."""
     surprise, seen, leaves, _, _, _, _ = places(mind, world)
@@ -220,7 +220,7 @@ def learn_step(mind, world, memory, z, action, reward, following, outcome):
     return moved
 
 
-@inline
+@inline_borrowing
 def wake_planner(mind, world, genes, memory):
     """Fill a planner's memory at birth."""
     set_numbers(mind, genes, memory)
@@ -252,7 +252,7 @@ def lookahead_awaken(tag, mind, world, genes, memory):
         at += 1
 
 
-@inline
+@inline_borrowing
 def _worth_doing(mind, world, memory, z, planned, out):
     """Fill `out` with what actions at percept z are worth: plan, and preferences over cues.
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 
-from evosim.kernels.accelerate import inline
+from evosim.kernels.accelerate import inline_borrowing
 from evosim.kernels.mind import (
     BASELINE,
     ENTROPY,
@@ -40,7 +40,7 @@ def reinforce_size(policy_loci: int, percepts: int, actions: int, hidden: int, s
     return _WEIGHTS + 2 * policy_loci + percepts * (actions + max(hidden, 1)) + 2 * steps
 
 
-@inline
+@inline_borrowing
 def softmax64(weights, hidden, cues, z, outputs, temperature, greedy, unit, out):
     """Fill ``out[:A]`` with action probabilities at percept z.
 
@@ -96,7 +96,7 @@ def softmax64(weights, hidden, cues, z, outputs, temperature, greedy, unit, out)
         out[q] /= total
 
 
-@inline
+@inline_borrowing
 def add_gradient(weights, hidden, cues, z, action, outputs, temperature, unit, prob, gradient):
     """Add grad log pi(action | z) to `gradient`; `unit` and `prob` are those at z."""
     features = cues.shape[0]
@@ -116,7 +116,7 @@ def add_gradient(weights, hidden, cues, z, action, outputs, temperature, unit, p
                 gradient[h * features + f] += back * cues[f, z]
 
 
-@inline
+@inline_borrowing
 def _places(mind, world):
     """Return where gradient, probabilities, activations and log stand in the memory."""
     loci = mind.policy[1] - mind.policy[0]

@@ -20,7 +20,7 @@ label, A of scratch.
 
 from __future__ import annotations
 
-from evosim.kernels.accelerate import inline
+from evosim.kernels.accelerate import inline_borrowing
 from evosim.kernels.mind import (
     ALARM,
     DISCOUNT,
@@ -55,7 +55,7 @@ def abstract_size(planner: int, actions: int, topics: int, steps: int) -> int:
     return planner + 3 + 2 * topics * actions + 3 * steps
 
 
-@inline
+@inline_borrowing
 def _options(mind, world):
     """Return where the log's length, the options' values, their counts and the log stand."""
     logged = places(mind, world)[6]
@@ -144,7 +144,7 @@ def reflective_size(planner: int, percepts: int, actions: int, topics: int) -> i
     return planner + topics + 2 * percepts * actions + percepts + actions
 
 
-@inline
+@inline_borrowing
 def _labels(mind, world):
     """Return where avoided topics, forbidden transitions, hops and the free plan stand."""
     avoided = places(mind, world)[6]
@@ -153,7 +153,7 @@ def _labels(mind, world):
     return avoided, forbidden, hops, hops + mind.branch.shape[0]
 
 
-@inline
+@inline_borrowing
 def _likely(mind, world, memory, z, action):
     """Return the likeliest outcome of an action as far as the agent knows, -1 for none."""
     percepts, actions, branches = mind.branch.shape
@@ -173,7 +173,7 @@ def _likely(mind, world, memory, z, action):
     return outcome
 
 
-@inline
+@inline_borrowing
 def _avoid(mind, world, memory, topic, why):
     """Label a topic, and forbid the transitions known to lead to it."""
     avoided, forbidden, hops, _ = _labels(mind, world)
@@ -187,7 +187,7 @@ def _avoid(mind, world, memory, topic, why):
                 memory[hops + z] = 1.0
 
 
-@inline
+@inline_borrowing
 def _relieve(mind, world, memory, topic):
     """Take a label off a topic, and with it all that is forbidden but the ways to the others."""
     avoided, forbidden, _, free = _labels(mind, world)
@@ -199,12 +199,12 @@ def _relieve(mind, world, memory, topic):
             _avoid(mind, world, memory, other, memory[avoided + other])
 
 
-@inline
+@inline_borrowing
 def _is_avoided(mind, memory, avoided, outcome):
     return mind.topic[outcome] >= 0 and memory[avoided + mind.topic[outcome]] != 0.0
 
 
-@inline
+@inline_borrowing
 def _blacklist(mind, world, memory, z, action, following):
     """Forbid the transition just made where it led to a place with something forbidden."""
     avoided, forbidden, hops, _ = _labels(mind, world)
@@ -261,7 +261,7 @@ def reflective_prefer(tag, mind, world, memory, z, prob):
     _mix(mind, memory, other, heed, prob)
 
 
-@inline
+@inline_borrowing
 def _mix(mind, memory, other, heed, prob):
     """Replace `prob` by heed * prob + (1 - heed) * the choice by the values at `other`."""
     actions = prob.size

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from evosim.kernels.accelerate import inline
+from evosim.kernels.accelerate import inline_borrowing
 from evosim.kernels.mind import (
     ACTOR_RATE,
     DISCOUNT,
@@ -51,7 +51,7 @@ def values_size(
     return _VALUES + 2 * values + actions + (3 * steps if episodic else 0)
 
 
-@inline
+@inline_borrowing
 def _count(mind, world):
     """Return how many values (and traces) there are."""
     if mind.rule == ACTOR_CRITIC:
@@ -59,7 +59,7 @@ def _count(mind, world):
     return world.cues.shape[1] * world.actions
 
 
-@inline
+@inline_borrowing
 def _innate(mind, world, genes, z, a):
     """Return what the gene `policy`, where there is one, prefers before anything happened."""
     if mind.policy[1] == mind.policy[0] or a >= world.outputs:
@@ -113,13 +113,13 @@ def values_prefer(tag, mind, world, memory, z, prob):
     choose_by_value(mind.choice, memory, memory, first, prob)
 
 
-@inline
+@inline_borrowing
 def _place(z, actions):
     """Return where the values at percept z begin; unsigned, for an index that needs no check."""
     return np.uint64(_VALUES) + np.uint64(z) * np.uint64(actions)
 
 
-@inline
+@inline_borrowing
 def _best(memory, z, actions):
     """Return the largest value at percept z."""
     first = _place(z, actions)
@@ -129,7 +129,7 @@ def _best(memory, z, actions):
     return top
 
 
-@inline
+@inline_borrowing
 def _follow_traces(memory, count, size):
     """Move every value along its trace by `size`; let traces decay."""
     decay = memory[DISCOUNT] * memory[TRACE]
@@ -138,7 +138,7 @@ def _follow_traces(memory, count, size):
         memory[_VALUES + count + k] *= decay
 
 
-@inline
+@inline_borrowing
 def _q_step(mind, world, memory, z, action, reward, following):
     actions = world.actions
     at = _place(z, actions) + np.uint64(action)
@@ -156,7 +156,7 @@ def _q_step(mind, world, memory, z, action, reward, following):
     return size
 
 
-@inline
+@inline_borrowing
 def _sarsa_settle(mind, world, memory, ahead):
     """Make the update that waited for the next action; `ahead` is that action's value."""
     if memory[_Z] < 0.0:
@@ -174,7 +174,7 @@ def _sarsa_settle(mind, world, memory, ahead):
     return size
 
 
-@inline
+@inline_borrowing
 def _critic_step(mind, world, memory, z, action, reward, following, prob):
     percepts, features = world.cues.shape[1], world.cues.shape[0]
     ahead = memory[_VALUES + following] if following >= 0 else 0.0
@@ -204,7 +204,7 @@ def _critic_step(mind, world, memory, z, action, reward, following, prob):
     return size
 
 
-@inline
+@inline_borrowing
 def _log(mind, world, memory, z, action, reward):
     at = _VALUES + 2 * _count(mind, world) + world.actions + 3 * int(memory[_LOGGED])
     memory[at] = z
@@ -274,7 +274,7 @@ def values_finish(tag, mind, world, memory):
     return moved, EVERYWHERE if moved > 0.0 else NOWHERE
 
 
-@inline
+@inline_borrowing
 def _episodic_actor(mind, world, memory, z, action, total):
     percepts, features = world.cues.shape[1], world.cues.shape[0]
     first = _VALUES + percepts
