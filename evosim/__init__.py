@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from evosim.api import run
     from evosim.errors import UserError
     from evosim.forks import fork
+    from evosim.mesa_model import EvoModel
     from evosim.results import Run, load, save
     from evosim.scenario import Scenario
     from evosim.studies.conduct import study
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "EvoModel": "evosim.mesa_model",
     "Run": "evosim.results",
     "Scenario": "evosim.scenario",
     "Study": "evosim.studies.results",
@@ -37,6 +39,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "EvoModel",
     "Run",
     "Scenario",
     "Study",

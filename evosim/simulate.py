@@ -197,7 +197,7 @@ def simulate(
         label = p.cell.label
         spec = p.cell.model.selection
         source = done[spec.of].pedigrees if isinstance(spec, Replay) else None
-        cell = _begin(p, replicates, threads, {} if label in kept else None, source, loop)
+        cell = begin(p, replicates, threads, {} if label in kept else None, source, loop)
         done[label] = cell
         if keeper is not None and keeper.take_up(cell):
             if progress is not None:
@@ -318,13 +318,13 @@ class _Tables:
     scores: pd.DataFrame
 
 
-def _begin(
+def begin(
     p: Plan,
-    replicates: Sequence[int] | None,
-    threads: int,
-    keep: dict[int, Pedigree] | None,
-    source: dict[int, Pedigree] | None,
-    loop: type[Engine],
+    replicates: Sequence[int] | None = None,
+    threads: int = 1,
+    keep: dict[int, Pedigree] | None = None,
+    source: dict[int, Pedigree] | None = None,
+    loop: type[Engine] = Engine,
 ) -> CellRun:
     """Return a cell before its first generation."""
     model = p.cell.model
@@ -418,4 +418,4 @@ def _meta(scenario: Scenario, done: dict[str, CellRun]) -> dict[str, Any]:
     }
 
 
-__all__ = ["CellRun", "Lives", "Plan", "RunData", "make_probes", "plan", "simulate"]
+__all__ = ["CellRun", "Lives", "Plan", "RunData", "begin", "make_probes", "plan", "simulate"]
