@@ -182,10 +182,12 @@ class EvoModel(mesa.Model):  # type: ignore[misc]
         if self._shown is None:
             luck = np.random.default_rng([self._seed_of_run, self.replicate, self.generation + 1])
             count = min(self.sample, self.alive)
-            rows = np.sort(luck.choice(self.alive, count, replace=False)) if count else []
-            frame = self._lived.frame(np.asarray(rows, np.int64))
-            values = frame.to_dict("records")
-            self._shown = [EvoAgent(self, int(i), v) for i, v in zip(rows, values, strict=True)]
+            rows = np.sort(luck.permutation(self.alive)[:count])
+            frame = self._lived.frame(rows)
+            self._shown = [
+                EvoAgent(self, int(i), {str(name): float(v) for name, v in row.items()})
+                for i, row in zip(rows, frame.to_dict("records"), strict=True)
+            ]
         return AgentSet(self._shown, random=self.random)
 
     def agent_frame(self) -> pd.DataFrame:
@@ -229,6 +231,7 @@ class EvoModel(mesa.Model):  # type: ignore[misc]
         for rows in self._cell.recorder.rows.values():
             rows.clear()
         self._cell.advance()
+        self._measure()  # of offspring, there is more to say now
         if self._cell.done or not self.engine.population.count.any():
             self.running = False
 
@@ -236,16 +239,17 @@ class EvoModel(mesa.Model):  # type: ignore[misc]
         """Stage 5 of a generation: measure it, then let the data collector look."""
         assert self._record is not None
         self._record(engine, lives)
-        rows = self._cell.recorder.rows["trajectory"]
         self.generation = engine.generation
-        self.measures |= {
-            name: value[0].item()
-            for name, value in rows[-1].items()
-            if isinstance(value, np.ndarray)
-        }
+        self._measure()
         self._lived = _Lived(engine, lives)
         self._shown = None
         self.datacollector.collect(self)
+
+    def _measure(self) -> None:
+        (row,) = self._cell.recorder.rows["trajectory"]
+        self.measures |= {
+            name: value[0].item() for name, value in row.items() if isinstance(value, np.ndarray)
+        }
 
 
 class EvoAgent(mesa.Agent):  # type: ignore[misc]
@@ -260,19 +264,19 @@ class EvoAgent(mesa.Agent):  # type: ignore[misc]
         Its place in its generation.
     payoff, criterion : float
         Of its life.
-    values : dict of str -> float
+    traits : dict of str -> float
         All columns of `EvoModel.agent_frame`; ``agent["policy"]`` is short for one.
     """
 
-    def __init__(self, model: EvoModel, unique_id: int, values: dict[str, float]) -> None:
+    def __init__(self, model: EvoModel, unique_id: int, traits: dict[str, float]) -> None:
         # Not super().__init__(), which registers.
         for name, value in (
             ("model", model),
             ("unique_id", unique_id),
             ("pos", None),
-            ("values", values),
-            ("payoff", values["payoff"]),
-            ("criterion", values["criterion"]),
+            ("traits", traits),
+            ("payoff", traits["payoff"]),
+            ("criterion", traits["criterion"]),
         ):
             object.__setattr__(self, name, value)
 
@@ -280,7 +284,13 @@ class EvoAgent(mesa.Agent):  # type: ignore[misc]
         raise AttributeError(f"agents of an EvoModel are views: '{name}' cannot be set")
 
     def __getitem__(self, name: str) -> float:
-        return float(self.values[name])
+        if name not in self.traits:
+            raise UserError(
+                f"agents have no '{name}'",
+                allowed=", ".join(self.traits),
+                hint=did_you_mean(name, self.traits),
+            )
+        return float(self.traits[name])
 
     def remove(self) -> None:
         """Refuse: selection decides who leaves."""

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import weakref
 from pathlib import Path
+from typing import ClassVar
 
 import mesa
 import numpy as np
@@ -27,7 +28,7 @@ class Small(EvoModel):
     """As a user would write it."""
 
     source = BANDIT
-    agent_reporters = {"payoff": "payoff", "side": lambda agent: agent["policy[left:bias]"]}
+    agent_reporters: ClassVar = {"payoff": "payoff", "side": lambda agent: agent["policy[bias]"]}
 
     def __init__(self, agents=30, generations=4, **keys):
         super().__init__(agents=agents, generations=generations, **keys)
@@ -51,7 +52,7 @@ def test_same_seed_same_bits_as_the_engine():
         for _, row in table.iterrows():
             model.step()
             assert model.generation == row["generation"]
-            for name in ("payoff", "criterion", "policy[left:bias]", "neutral[1].sd"):
+            for name in ("payoff", "criterion", "policy[bias]", "neutral[1].sd"):
                 assert model.measure(name) == row[name]
         assert not model.running
         assert model.steps == 9
@@ -81,16 +82,14 @@ def test_all_agents_in_a_frame_and_a_sample_as_views():
     assert len(frame) == 30
     assert frame["payoff"].mean() == pytest.approx(model.payoff, rel=1e-12)
     assert frame["criterion"].mean() == pytest.approx(model.criterion, rel=1e-12)
-    assert frame["policy[left:bias]"].mean() == pytest.approx(
-        model.measure("policy[left:bias]"), rel=1e-6
-    )
-    assert not np.allclose(frame["policy[left:bias]"], founders["policy[left:bias]"])
+    assert frame["policy[bias]"].mean() == pytest.approx(model.measure("policy[bias]"), rel=1e-6)
+    assert not np.allclose(frame["policy[bias]"], founders["policy[bias]"])
     agents = model.agents
     assert isinstance(agents, mesa.agent.AgentSet)
     assert len(agents) == 7
     for agent in agents:
         assert isinstance(agent, mesa.Agent)
-        assert agent.values == frame.loc[agent.unique_id].to_dict()
+        assert agent.traits == frame.loc[agent.unique_id].to_dict()
     rich = agents.select(lambda agent: agent.payoff > model.payoff)
     assert {agent.unique_id for agent in rich} == {
         i for i in agents.get("unique_id") if frame["payoff"][i] > model.payoff
@@ -124,7 +123,7 @@ def test_the_data_collector_sees_the_generation_that_lives():
     assert len(of_agents) == 5 * 5
     last = of_agents.loc[4]
     assert list(last["payoff"]) == list(model.agent_frame()["payoff"][last.index])
-    assert list(last["side"]) == list(model.agent_frame()["policy[left:bias]"][last.index])
+    assert list(last["side"]) == list(model.agent_frame()["policy[bias]"][last.index])
 
 
 @pytest.mark.parametrize("processes", [1, 2])
