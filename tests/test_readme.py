@@ -95,6 +95,28 @@ def test_the_python_example_runs(monkeypatch):
     assert len(names["run"].trajectory)
 
 
+def test_the_forks_example_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "scenarios").symlink_to(ROOT / "scenarios")
+    code = next(c for c in blocks("python") if "evosim.fork(" in c)
+    exec(compile(code, "README.md", "exec"), {})
+    first, *_, last = (
+        float(line.split()[-1]) for line in capsys.readouterr().out.splitlines()[1:-1]
+    )
+    assert first == 0.0
+    assert last != 0.0
+
+
+def test_the_mesa_example_runs(monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    code = next(c for c in blocks("python") if "EvoModel" in c)
+    names = {"__name__": "readme"}
+    exec(compile(code, "README.md", "exec"), names)
+    assert names["model"].generation == 10
+    frame = names["pandas"].DataFrame(names["rows"])
+    assert frame.groupby(["genome.policy.mutation", "iteration"])["spread"].first().nunique() == 6
+
+
 def test_every_make_target_and_file_named_exists():
     makefile = (ROOT / "Makefile").read_text()
     for target in set(re.findall(r"(?:`|^)make ([a-z]+)", TEXT, flags=re.MULTILINE)):
