@@ -44,7 +44,7 @@ LEARNER = ("parameters", "loci", "memory", "birth", "prefer", "observe")
 KERNEL = {"world": "step", "mind": "logits", "selection": "fitness"}
 #: Names by which scenarios or kernels know what is built in.
 BUILT_IN = {
-    "world": ("grid", "chain", "bandit", "graph", "landscape", "tabular"),
+    "world": ("grid", "chain", "bandit", "graph", "siege", "landscape", "tabular"),
     "mind": (
         "reflex",
         "model-free",

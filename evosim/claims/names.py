@@ -205,7 +205,7 @@ def _displacements(model: ScenarioModel) -> list[str]:
     """Name the distances from the founders, inside and outside what training can show."""
     names = [f"{name}.spread" for name, gene in model.genome.items() if gene.kind == "real"]
     mind = model.mind
-    if model.world.kind in ("grid", "chain", "bandit", "graph") and mind.kind == "reflex":
+    if model.world.kind in ("grid", "chain", "bandit", "graph", "siege") and mind.kind == "reflex":
         if getattr(mind, "policy", "") == "linear":
             names += ["policy.inside", "policy.outside"]
         names += ["learned.inside", "learned.outside", "learned.moved"]

@@ -115,6 +115,25 @@ class GraphWorld(_Episodic):
     )
 
 
+class SiegeWorld(_Episodic):
+    """A game of two players over material and sharpness; the opponent's play is solved for.
+
+    Contexts say what `win`, `loss` and `hold` (a turn that ends with no less material than the
+    opponent's) bring: ``payoff = { win = 1, hold = 0.1 }``.
+    """
+
+    kind: Literal["siege"]
+    material: Annotated[int, Field(ge=1, le=20)] = Field(
+        default=1, description="how far a side can be ahead; from there an attack can mate"
+    )
+    sharpness: Annotated[int, Field(ge=1, le=20)] = Field(
+        default=2, description="sharpness that an attack must reach to mate"
+    )
+    error: Probability = Field(
+        default=0.0, description="chance that the opponent does not play its best move"
+    )
+
+
 class Peak(Table):
     """A network of bit genotypes of equal height (a flat peak when few loci are essential)."""
 
@@ -157,7 +176,7 @@ class UserWorld(_Episodic):
     parameters: dict[Name, float] = Field(default_factory=dict)
 
 
-_BUILT_IN = ("grid", "chain", "bandit", "graph", "landscape")
+_BUILT_IN = ("grid", "chain", "bandit", "graph", "siege", "landscape")
 
 
 def _kind_of(value: Any) -> str:
@@ -170,6 +189,7 @@ World = Annotated[
     | Annotated[ChainWorld, Tag("chain")]
     | Annotated[BanditWorld, Tag("bandit")]
     | Annotated[GraphWorld, Tag("graph")]
+    | Annotated[SiegeWorld, Tag("siege")]
     | Annotated[LandscapeWorld, Tag("landscape")]
     | Annotated[UserWorld, Tag("user")],
     Discriminator(_kind_of),
@@ -198,7 +218,7 @@ class Context(Table):
         default_factory=dict, description="values of cues declared `context = true`"
     )
     payoff: float | dict[Name, float | Chance] | None = Field(
-        default=None, description="bandit: per action; chain: on reaching the end"
+        default=None, description="bandit: per action; chain: on reaching the end; siege: per event"
     )
     reward: float | dict[Name, float | Chance] | None = Field(default=None, description="as payoff")
     goal: float | dict[Name, float] | None = Field(

@@ -9,13 +9,22 @@ import numpy as np
 
 from evosim.errors import UserError
 from evosim.scenario.model import ScenarioModel
-from evosim.scenario.world import BanditWorld, ChainWorld, Context, GraphWorld, GridWorld, UserWorld
+from evosim.scenario.world import (
+    BanditWorld,
+    ChainWorld,
+    Context,
+    GraphWorld,
+    GridWorld,
+    SiegeWorld,
+    UserWorld,
+)
 from evosim.worlds.bandit import build_bandit
 from evosim.worlds.chain import build_chain
 from evosim.worlds.cues import cue_columns, percepts, split_variants, variant_cues
 from evosim.worlds.graph import build_graph
 from evosim.worlds.grid import build_grid
 from evosim.worlds.parts import CuelessWorld, check_distinct, check_sum
+from evosim.worlds.siege import build_siege
 from evosim.worlds.tabular import F64, TabularWorld
 
 #: Kind of world -> the function that makes its tables.
@@ -24,6 +33,7 @@ BUILDERS: dict[str, Callable[[ScenarioModel], CuelessWorld]] = {
     "chain": build_chain,
     "bandit": build_bandit,
     "graph": build_graph,
+    "siege": build_siege,
 }
 
 #: Keys of a context, besides name, frequency and cues, that belong to each kind of world.
@@ -32,6 +42,7 @@ CONTEXT_KEYS: dict[str, tuple[str, ...]] = {
     "chain": ("payoff", "reward", "goal"),
     "bandit": ("payoff", "reward", "goal"),
     "graph": ("transitions", "start"),
+    "siege": ("payoff", "reward", "goal"),
     "landscape": (),
 }
 _USER_KEYS = ("parameters",)
@@ -99,7 +110,9 @@ def finish_world(model: ScenarioModel, tables: CuelessWorld) -> TabularWorld:
     UserError
         For every mistake in the cues.
     """
-    episodic = cast(GridWorld | ChainWorld | BanditWorld | GraphWorld | UserWorld, model.world)
+    episodic = cast(
+        GridWorld | ChainWorld | BanditWorld | GraphWorld | SiegeWorld | UserWorld, model.world
+    )
     columns = cue_columns(model, tables)
     contexts = tuple(context.name for context in model.context)
     variants = split_variants(contexts, columns.visible)

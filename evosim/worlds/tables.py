@@ -101,7 +101,7 @@ def user_world(model: ScenarioModel) -> tuple[TabularWorld, np.ndarray, Tag]:
     """
     spec = model.world
     assert isinstance(spec, UserWorld)
-    entry = find("world", spec.kind, ("grid", "chain", "bandit", "graph", "landscape"))
+    entry = find("world", spec.kind, ("grid", "chain", "bandit", "graph", "siege", "landscape"))
     cls = entry.cls
     names = tuple(c.name for c in model.context)
     per_context = [
