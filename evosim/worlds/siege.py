@@ -108,7 +108,7 @@ def moved(place: tuple[int, int], move: str, side: int, material: int, sharpness
 
 def game_values(material: int, sharpness: int) -> dict[Position, float]:
     """Return the value of every position, the agent to move, under perfect play of both."""
-    value: dict[Position, float] = {place: 0.0 for place in positions(material, sharpness)}
+    value: dict[Position, float] = dict.fromkeys(positions(material, sharpness), 0.0)
     value |= {WON: 1.0, LOST: -1.0}
 
     def answered(place: Position) -> float:
@@ -118,7 +118,7 @@ def game_values(material: int, sharpness: int) -> dict[Position, float]:
 
     change = 1.0
     while change > _EQUAL / 10:
-        new = {
+        new: dict[Position, float] = {
             place: _DISCOUNT
             * max(answered(moved(place, move, 1, material, sharpness)) for move in MOVES)
             for place in positions(material, sharpness)
