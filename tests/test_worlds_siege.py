@@ -144,3 +144,42 @@ MISTAKES = {
 def test_mistakes_are_one_line(case):
     context, key, words = MISTAKES[case]
     refused(siege([{"name": "day", "frequency": 1.0} | context]), key, words)
+
+
+def test_regions_of_the_scenario():
+    """Wins and level turns of the best rule of positions, and where stalling becomes best."""
+    play, turns = opponents_play(1, 2, 0.3), 10
+    places = [place for place, move in play if move == "quiet"]
+    to = np.zeros((2, 9, 9))
+    wins, holds = np.zeros((2, 9)), np.zeros((2, 9))
+    for (place, move), found in play.items():
+        at = (int(move == "attack"), places.index(place))
+        for end, p in found.items():
+            if isinstance(end, tuple):
+                to[*at, places.index(end)] += p
+                holds[at] += p * (end[0] >= 0)
+            wins[at] += p * (end == WON)
+
+    def lived(attack):
+        """Chance of a win, and expected level turns, of attacking so often at each position."""
+        mix = np.stack([1 - attack, attack])
+        onto, win, hold = (np.einsum("ap,ap...->p...", mix, x) for x in (to, wins, holds))
+        value = np.zeros((2, 9))
+        for _ in range(turns):
+            value = np.stack([win + onto @ value[0], hold + onto @ value[1]])
+        return value[:, places.index((0, 0))]
+
+    rules = ((np.arange(512)[:, None] >> np.arange(9)) & 1).astype(float)
+    found = np.array([lived(rule) for rule in rules])
+    best = found[found[:, 0].argmax()]
+    assert best == pytest.approx([0.80, 6.07], abs=0.005)
+    assert lived(np.zeros(9)) == pytest.approx([0, turns])
+    border = best[0] / (turns - best[1])
+    assert border == pytest.approx(0.205, abs=0.0005)
+    for bonus, wins_there in ((0.95 * border, best[0]), (1.05 * border, 0.0)):
+        assert found[(found @ [1, bonus]).argmax(), 0] == pytest.approx(wins_there)
+    assert (found @ [1, 0.05]).max() == pytest.approx(1.11, abs=0.005)
+    assert (found @ [1, 0.15]).max() == pytest.approx(1.72, abs=0.005)
+    unskilled = lived(np.where([place == (0, 0) for place in places], 1.0, 0.5))
+    assert unskilled == pytest.approx([0.05, 1.34], abs=0.005)
+    assert unskilled[0] / (turns - unskilled[1]) == pytest.approx(0.006, abs=0.0005)
