@@ -37,6 +37,11 @@ WORLDS = {
         ],
         "cues": {"bias": 1, "coin": {"toward": "C", "visible": 0.5}},
     },
+    "siege": {
+        "world": {"kind": "siege", "material": 1, "sharpness": 2, "steps": 4, "episodes": 2},
+        "context": [{"name": "game", "frequency": 1.0, "payoff": {"win": 1}, "reward": {"win": 1}}],
+        "cues": {"bias": 1, "place": {"one_hot": "state"}},
+    },
     "bandit": {
         "world": {"kind": "bandit", "actions": ["a", "b", "c"], "steps": 1, "episodes": 4},
         "context": [

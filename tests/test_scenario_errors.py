@@ -59,7 +59,7 @@ MODELS = [
         'kind = "grid"',
         'kind = "gird"',
         "world.kind: 'gird' is not a kind of world; "
-        "allowed: 'grid', 'chain', 'bandit', 'graph', 'landscape'; did you mean 'grid'?",
+        "allowed: 'grid', 'chain', 'bandit', 'graph', 'siege', 'landscape'; did you mean 'grid'?",
     ),
     (
         "coinrun",
