@@ -228,6 +228,9 @@ class Engine:
             self._live_on_landscape(lives)
         else:
             self._live_in_world(lives)
+            mind = self.resolved.mind
+            if mind is not None and mind.rule == life.WEIGHTS:
+                self.ledger.learned(lives.born, lives.learned, mind.policy, lives.count)
         return lives
 
     def fitness(self, lives: Lives) -> None:
@@ -271,8 +274,11 @@ class Engine:
     def _audited(self, model: criterion.ModelCode) -> Lives:
         """Return lives of choices at random, drawn from a key space of their own."""
         replicates = self.keys.size
-        # A policy of zeros prefers nothing.
+        # A policy of zeros prefers nothing, at any temperature but 0.
         genes = np.zeros((replicates, model.audit, self.resolved.layout.real_loci), np.float32)
+        temperature = self.resolved.layout.locus("temperature")
+        if temperature >= 0:
+            genes[..., temperature] = 1.0
         lives = _blank_lives(np.full(replicates, model.audit, np.int64), genes)
         self._live_in_world(lives, AUDIT)
         return lives
@@ -366,8 +372,6 @@ class Engine:
                 offset, lives.count, lives.genes, lives.payoff, lives.acts, context_payoff,
                 context_episodes, lives.born, lives.learned, no_trail(replicates),
             )  # fmt: skip
-            if mind.rule == life.WEIGHTS:
-                self.ledger.learned(lives.born, lives.learned, mind.policy, lives.count)
         if model is not None:
             _share_out(lives, model, slots, tables.actions)
         # Fixed blocks, then one sum per replicate: the same bits for any number of threads.

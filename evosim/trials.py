@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evosim import spectrum
+from evosim import experience, spectrum
 from evosim.assays import learned_probabilities
 from evosim.errors import UserError, did_you_mean
 from evosim.kernels.accelerate import run_blocks
@@ -318,18 +318,18 @@ def _data(
     everywhere = stays.sum(axis=(0, 1))
     counts = lived.trail.visits[r, some].astype(np.float64)
     by_variant = counts.reshape(*counts.shape[:2], -1, len(world.states), len(world.actions))
-    share = spectrum.inside_share(
+    share = experience.inside_share(
         by_variant.sum(axis=(1, 4)), world.percept.astype(np.int64), site.inside,
         lived.trail.moved.shape[3],
     )  # fmt: skip
     moved = lived.trail.moved[r, some].sum(axis=1)
     inside, total = float((moved * share).sum()), float(moved.sum())
     change = lived.learned[r, some] - lived.born[r, some]
-    reference = spectrum.expected_visits(site, spectrum.at_random(site))[0]
+    reference = experience.expected_visits(site, spectrum.at_random(site))[0]
     return {
         "occupancy": float(everywhere[site.inside].sum() / everywhere.sum()),
         "occupancy_last": float(late[site.inside].sum() / late.sum()),
-        "visit_divergence": spectrum.divergence(late, reference),
+        "visit_divergence": experience.divergence(late, reference),
         "moved_inside": inside / some.sum(),
         "update_share": inside / total if total > 0.0 else float("nan"),
         "displacement": float(np.sqrt((change**2).sum(axis=1)).mean()),
@@ -351,7 +351,7 @@ def _skill(
     inside = spectrum.competence(site, policy, spectrum.region_start(site))
     innate = policies(resolved, own, lived.born[r, some], site)
     out = {
-        "off_gradient": _mean(spectrum.off_gradient(site, innate, policy)),
+        "off_gradient": _mean(experience.off_gradient(site, innate, policy)),
         "competence": _mean(outside),
         "competence_inside": _mean(inside),
         "selective_gap": _mean(outside) - _mean(inside),

@@ -177,6 +177,33 @@ def test_an_audit_is_of_choices_at_random():
         assert engine.fit.gram.any()
 
 
+def test_an_audit_leaves_what_agents_learned_to_the_ledger():
+    rewarded = [{**step, "reward": 1.0} for step in WORLD["transitions"][1:]]
+    changes = {
+        "mind": {"learning": "reinforce", "learning_rate": 0.5},
+        "world": {**WORLD, "transitions": [WORLD["transitions"][0], *rewarded]},
+    }
+    plain, audited = (
+        engine_of(model, {"neutral": True}, **changes)
+        for model in (None, {"cells": CELLS, "audit": 25})
+    )
+    for _ in range(3):
+        plain.step()
+        audited.step()
+    assert plain.ledger.learning.any()
+    assert np.array_equal(plain.ledger.learning, audited.ledger.learning)
+    assert np.array_equal(plain.ledger.learned_now, audited.ledger.learned_now)
+
+
+def test_an_audit_is_of_choices_at_random_at_any_temperature():
+    cold = {"temperature": {"scale": "log", "initial": {"value": -3.0}}}
+    engine = engine_of({"cells": CELLS, "audit": 400}, genome={"policy": {}, **cold})
+    engine.step()
+    # Lives of four even choices: the square of how often "off" was chosen has mean 5 and variance
+    # 17.5, so that four standard errors over 400 lives are 0.84.
+    assert (np.abs(engine.fit.gram[:, 0, 0] / 400 - 5.0) < 0.84).all()
+
+
 @pytest.mark.parametrize(
     ("model", "changes", "message"),
     [

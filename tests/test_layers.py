@@ -25,7 +25,7 @@ LAYERS = (
     ),
     (
         "engine", "ledger", "parents", "assays", "trials", "predict", "recorder", "subspace",
-        "spectrum", "directions",
+        "spectrum", "experience", "directions",
     ),
     (
         "simulate", "checkpoint", "forks", "frames", "studies", "results", "record", "output",

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from evosim import spectrum
+from evosim import experience, spectrum
 
 FEW = settings(max_examples=40, deadline=None)
 
@@ -221,31 +221,31 @@ def test_collapse_laws_are_recovered():
 
 def test_expected_visits_and_their_divergence_by_hand():
     made = fork()
-    met = spectrum.expected_visits(made, policy(road=0.8, fork=0.5, l1=1))[0]
+    met = experience.expected_visits(made, policy(road=0.8, fork=0.5, l1=1))[0]
     in_l1 = 0.8 * (0.5 * 0.1 + 0.5)
     assert met.tolist() == pytest.approx([1, 0.8, in_l1, in_l1, 0])
     uniform = np.array([1.0, 1, 1, 1, 0])
-    assert spectrum.divergence(uniform, 7 * uniform) == 0.0
-    assert spectrum.divergence(np.array([3.0, 0, 0, 0, 0]), uniform) == pytest.approx(math.log(4))
-    half = spectrum.divergence(np.array([2.0, 1, 1, 0, 0]), uniform)
+    assert experience.divergence(uniform, 7 * uniform) == 0.0
+    assert experience.divergence(np.array([3.0, 0, 0, 0, 0]), uniform) == pytest.approx(math.log(4))
+    half = experience.divergence(np.array([2.0, 1, 1, 0, 0]), uniform)
     assert half == pytest.approx(0.5 * math.log(2))
-    assert math.isnan(spectrum.divergence(np.zeros(5), uniform))
+    assert math.isnan(experience.divergence(np.zeros(5), uniform))
     # Episodes of one step are spent at the start, whatever the policy.
     short = replace(made, steps=1)
-    assert spectrum.expected_visits(short, policy(road=0.8))[0].tolist() == made.start.tolist()
+    assert experience.expected_visits(short, policy(road=0.8))[0].tolist() == made.start.tolist()
 
 
 def test_shares_of_percepts_inside_by_hand():
     """Two variants; places 0 and 1 look alike in the first, 1 and 2 in the second; 1 is inside."""
     percept = np.array([[0, 0, 1], [0, 1, 1]])
     visits = np.array([[[6.0, 2, 5], [0, 0, 0]], [[1, 0, 0], [1, 3, 1]]])
-    share = spectrum.inside_share(visits, percept, np.array([False, True, False]), 3)
+    share = experience.inside_share(visits, percept, np.array([False, True, False]), 3)
     assert share.tolist() == [[2 / 8, 0, 0], [0, 3 / 4, 0]]
 
 
 def test_the_payoff_gradient_is_that_of_values():
     made, own = fork(), policy(road=0.7, fork=0.4, l1=0.6, l2=0.9)
-    slope = spectrum.payoff_gradient(made, own)
+    slope = experience.payoff_gradient(made, own)
     assert np.abs(slope.sum(axis=2)).max() < 1e-15
     for s in (ROAD, FORK, L1, L2):
         other = own.copy()
@@ -256,24 +256,24 @@ def test_the_payoff_gradient_is_that_of_values():
 
 def test_what_was_learned_off_the_gradient_by_hand():
     made, own = fork(), policy(road=0.7, fork=0.4, l1=0.6, l2=0.9)
-    slope = spectrum.payoff_gradient(made, own)
+    slope = experience.payoff_gradient(made, own)
     along = own + 0.01 * slope
-    assert spectrum.off_gradient(made, own, along)[0] == pytest.approx(0.0, abs=1e-7)
-    assert spectrum.off_gradient(made, own, own - 0.01 * slope)[0] == pytest.approx(0, abs=1e-7)
-    assert math.isnan(spectrum.off_gradient(made, own, own)[0])
+    assert experience.off_gradient(made, own, along)[0] == pytest.approx(0.0, abs=1e-7)
+    assert experience.off_gradient(made, own, own - 0.01 * slope)[0] == pytest.approx(0, abs=1e-7)
+    assert math.isnan(experience.off_gradient(made, own, own)[0])
     # One place alone: its part of the gradient is along, the rest is off.
     other = policy(road=0.75, fork=0.4, l1=0.6, l2=0.9)
     part = slope[0, ROAD] @ slope[0, ROAD] / (slope[0] * slope[0]).sum()
-    assert spectrum.off_gradient(made, own, other)[0] == pytest.approx(math.sqrt(1 - part))
+    assert experience.off_gradient(made, own, other)[0] == pytest.approx(math.sqrt(1 - part))
     # Places that look alike cannot be told apart by what is learned.
     alike = replace(made, percept=np.array([0, 1, 2, 2, 0]))
     together = policy(road=0.7, fork=0.4, l1=0.6, l2=0.6)
-    g = spectrum.payoff_gradient(alike, together)[0]
+    g = experience.payoff_gradient(alike, together)[0]
     tied = np.stack([g[ROAD], g[FORK], g[L1] + g[L2]])
     change = together.copy()
     change[0, [L1, L2]] += [0.1, -0.1]
     want = math.sqrt(1 - (tied[2] @ tied[2]) / (tied * tied).sum())
-    assert spectrum.off_gradient(alike, together, change)[0] == pytest.approx(want)
+    assert experience.off_gradient(alike, together, change)[0] == pytest.approx(want)
 
 
 def test_narrowing_is_agreement_with_reward_that_is_not_with_the_goal():
@@ -321,6 +321,7 @@ def indices(parts, steps, visits, policies):
     """Every index that a site has, as lists of numbers."""
     made = site(**parts, steps=steps)
     own, calm = policies
+    visited = experience.expected_visits(made, np.stack([own[0], calm[0]]))
     out = {
         "best": [float(spectrum.values(made, None))],
         "value": spectrum.values(made, own).tolist(),
@@ -330,8 +331,8 @@ def indices(parts, steps, visits, policies):
         "competence": spectrum.competence(made, own).tolist(),
         "inside": spectrum.competence(made, own, spectrum.region_start(made)).tolist(),
         "shut": spectrum.competence(made, own, shut=True).tolist(),
-        "off": spectrum.off_gradient(made, calm, own).tolist(),
-        "skew": [spectrum.divergence(*spectrum.expected_visits(made, np.stack([own[0], calm[0]])))],
+        "off": experience.off_gradient(made, calm, own).tolist(),
+        "skew": [experience.divergence(*visited)],
     }
     if made.entry.any():
         out["horizon"] = list(spectrum.horizon(made, own, calm))

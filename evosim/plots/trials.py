@@ -6,18 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from matplotlib.ticker import MaxNLocator
 
-from evosim.plots.bands import band
 from evosim.plots.groups import ArmGroup, arm_groups, lines
 from evosim.plots.layout import Legend, even_pages, facet, page
-from evosim.plots.style import Look, category, clean, own_axes, wrap
+from evosim.plots.style import Look, wrap
 from evosim.plots.trajectories import (
     COLUMNS_PER_FIGURE,
     arm_legend,
     band_note,
     column_width,
-    draw_band,
+    plot_measure,
 )
 
 if TYPE_CHECKING:
@@ -63,20 +61,11 @@ def plot_course(
     -------
     Axes
     """
-    ax = own_axes(ax)
-    if looks is None:
-        looks = {str(arm): category(i) for i, arm in enumerate(data["arm"].unique())}
-    alpha = 0.18 if len(looks) <= 5 else 0.1
-    for turn, (arm, look) in enumerate(looks.items()):
-        own = data[(data["arm"] == arm).to_numpy()]
-        own = own[(own["generation"] == own["generation"].max()).to_numpy()]
-        # `band` orders by the column generation; a life's time is its episodes.
-        own = own[["replicate", value]].assign(generation=own["episode"])
-        found = band(own, value)
-        if found is not None:
-            draw_band(ax, found, look, turn=turn, alpha=alpha, label=clean(arm), **kwargs)
-    ax.margins(x=0.01, y=0.08)
-    ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    last = data.groupby("arm", observed=True)["generation"].transform("max")
+    course = data[(data["generation"] == last).to_numpy()]
+    # A life's time is its episodes.
+    course = course.assign(generation=course["episode"])
+    ax = plot_measure(course, ax=ax, value=value, looks=looks, **kwargs)
     ax.set_xlabel("episode of the life")
     return ax
 
