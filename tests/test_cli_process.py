@@ -68,16 +68,23 @@ def test_light_commands_load_nothing_heavy(folder, arguments):
     assert err == "[]\n"
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["check", "lamps.toml"]])
-def test_light_commands_are_quick(folder, arguments):
-    times = []
+def processor_time(*arguments, folder):
+    """Return the processor seconds of a command, its exit code checked."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done(sys.executable, *arguments, folder=folder)[0] == 0
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+# Against a process that only loads NumPy and pydantic, in turn, as machines differ and their
+# neighbours come and go. Seen: .4 and 2.4; a check that loads Numba and pandas takes 4.4.
+@pytest.mark.parametrize(("arguments", "most"), [(["--help"], 1), (["check", "lamps.toml"], 4)])
+def test_light_commands_are_quick(folder, arguments, most):
+    ratios = []
     for _ in range(3):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        assert done(sys.executable, "-m", "evosim", *arguments, folder=folder)[0] == 0
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    # Processor time, the best of three: 0.1 s and 0.3 s on an idle machine, more on a busy one.
-    assert min(times) < 0.8
+        libraries = processor_time("-c", "import numpy, pydantic", folder=folder)
+        ratios.append(processor_time("-m", "evosim", *arguments, folder=folder) / libraries)
+    assert min(ratios) < most
 
 
 def test_the_installed_command_tells_its_version(folder):
