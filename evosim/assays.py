@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evosim.errors import UserError, did_you_mean
-from evosim.kernels.accelerate import run_blocks
+from evosim.kernels.crew import run_blocks
 from evosim.kernels.decode import decode_population
 from evosim.kernels.learn import report_at_birth
 from evosim.kernels.life import TABLE

@@ -15,7 +15,7 @@ from evosim.directions import direction_and_length
 from evosim.errors import EngineError, UserError
 from evosim.kernels import landscape as land
 from evosim.kernels import life, reproduce
-from evosim.kernels.accelerate import run_blocks
+from evosim.kernels.crew import run_blocks
 from evosim.kernels.decode import LANES
 from evosim.kernels.learn import live_and_learn
 from evosim.kernels.philox import ASSAY

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evosim.errors import EngineError
-from evosim.kernels.accelerate import run_blocks
+from evosim.kernels.crew import run_blocks
 from evosim.kernels.price import (
     BLOCK,
     act_sums,
@@ -111,7 +111,7 @@ def price_terms(
     )
     terms = np.empty((6, replicates, quantities))
     run_blocks(
-        price_terms_of, replicates, 1, count, pedigree.born, pedigree.gametes, reference,
+        price_terms_of, replicates, threads, count, pedigree.born, pedigree.gametes, reference,
         parents.reshape(replicates, per, 3, quantities),
         children.reshape(replicates, per, 2, quantities), terms,
     )  # fmt: skip
@@ -308,7 +308,7 @@ class ActLedger:
         flat = (replicates, kinds)
         self.share, self.now = np.empty_like(self.share), np.empty_like(self.now)
         run_blocks(
-            act_terms, replicates, 1, count, pedigree.gametes, self.actions,
+            act_terms, replicates, threads, count, pedigree.gametes, self.actions,
             sums.reshape(replicates, per, 2, kinds), self.share.reshape(flat),
             self.now.reshape(flat), self.selection.reshape(flat),
         )  # fmt: skip

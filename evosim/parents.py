@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from evosim.errors import EngineError
 from evosim.kernels import reproduce, select
-from evosim.kernels.accelerate import run_blocks
+from evosim.kernels.crew import run_blocks
 from evosim.kernels.philox import MATE, PARENT
 from evosim.kernels.userfitness import user_fitness
 from evosim.ledger import Pedigree

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from evosim import experience, spectrum
 from evosim.assays import learned_probabilities
 from evosim.errors import UserError, did_you_mean
-from evosim.kernels.accelerate import run_blocks
+from evosim.kernels.crew import run_blocks
 from evosim.kernels.learn import live_and_learn
 from evosim.kernels.mind import Trail
 from evosim.kernels.philox import ASSAY

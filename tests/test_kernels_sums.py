@@ -19,7 +19,7 @@ from reference_breeding import unpack
 
 import evosim.kernels
 from evosim.kernels import landscape, philox, price
-from evosim.kernels.accelerate import _CREW, Job, run_blocks
+from evosim.kernels.crew import _CREW, Job, run_blocks
 from evosim.kernels.observe import propagate
 from evosim.kernels.visits import BLOCK, visits
 

@@ -210,7 +210,7 @@ def live(
     weights = np.zeros(outputs * padded * LANES, np.float32)
     scale = np.ones(LANES, np.float32)
     words = np.empty((4, LANES), np.uint64)
-    u = np.empty((4, LANES), np.float32)
+    u = np.zeros((4, LANES), np.float32)
     flat_u = u.reshape(-1)
     act = np.zeros(LANES, np.uint32)
     live = np.zeros(LANES, np.int64)
@@ -268,7 +268,9 @@ def live(
             taken[:, :] = False
         if tracked:
             tally[:] = 0
+        # The choice is wide; draws and moves are not, and leave the lanes behind the last alone.
         used = WIDE * ((lanes + WIDE - 1) // WIDE)
+        drawn = min(LANES, 8 * ((lanes + 7) // 8))
         for lane in range(LANES):
             live[lane] = lane < lanes
             if lane >= lanes:
@@ -280,7 +282,7 @@ def live(
         while living > 0:
             q = decision & 3
             if q == 0:
-                draw_uniforms(key, generation, base, offset, decision, used, words, u)
+                draw_uniforms(key, generation, base, offset, decision, drawn, words, u)
             for lane in range(lanes if beginning > 0 else 0):
                 if begun[lane] or not live[lane]:
                     continue
@@ -318,7 +320,7 @@ def live(
                     act[lane] = action
             over = decision >= soonest
             if simple:
-                over |= move(used, actions, act, cs, following, payoffs, track, tally, earned)
+                over |= move(lanes, actions, act, cs, following, payoffs, track, tally, earned)
             else:
                 for lane in range(lanes):
                     if not live[lane]:
@@ -358,7 +360,7 @@ def live(
                     earned[lane] += gain
                     over |= target < 0
                     cs[lane] = np.uint64(target)
-            for lane in range(used if over else 0):
+            for lane in range(lanes if over else 0):
                 ended = np.int64(cs[lane]) < 0
                 if ended:
                     cs[lane] = ~cs[lane]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from evosim.assays import learned_probabilities, probabilities
 from evosim.engine import Engine, Lives
-from evosim.kernels.accelerate import run_blocks
+from evosim.kernels.crew import run_blocks
 from evosim.kernels.visits import BLOCK, visits
 from evosim.predict.worth import Dynamics, action_values, dynamics, reachable
 from evosim.resolve import Resolved
