@@ -1,11 +1,9 @@
-"""Price sums, exact behaviour and landscapes against the reference; work handed to threads."""
+"""Price sums, exact behaviour and landscapes against the reference."""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-import threading
-import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,7 +17,6 @@ from reference_breeding import unpack
 
 import evosim.kernels
 from evosim.kernels import landscape, philox, price
-from evosim.kernels.crew import _CREW, Job, run_blocks
 from evosim.kernels.observe import propagate
 from evosim.kernels.visits import BLOCK, visits
 
@@ -278,61 +275,6 @@ def test_bit_landscapes_equal_the_reference(ploidy, peaked):
     assert len(set(payoff[0])) > 3
 
 
-# Threads
-
-
-def test_every_block_is_worked_on_once_whatever_the_threads():
-    for threads in (1, 2, 3, 7):
-        for blocks in (0, 1, 2, 5, 13, 14, 15, 100):
-            seen = np.zeros(blocks, int)
-
-            def work(first, last, out):
-                out[first:last] += 1
-
-            run_blocks(work, blocks, threads, seen)
-            assert (seen == 1).all()
-
-
-def test_the_caller_waits_for_what_helpers_took_before_it_began():
-    seen = np.zeros(6, int)
-
-    def work(first, last):
-        time.sleep(0.01)
-        seen[first:last] += 1
-
-    job = Job(work, (), [(k, k + 1) for k in range(6)])
-    _CREW.call(3, job)
-    time.sleep(0.005)  # helpers have taken some by now
-    job.lead()
-    assert (seen == 1).all()
-
-
-def test_work_goes_on_where_no_thread_is_free():
-    """As in a forked process, where the pool's threads are gone: the caller does it all."""
-    release = threading.Event()
-    seen = np.zeros(8, int)
-    blocked = Job(lambda _first, _last: release.wait(30), (), [(0, 1)])
-    _CREW.call(1, blocked)
-    try:
-        while blocked.ranges:
-            pass  # until a thread has taken it
-        run_blocks(lambda first, last, out: np.add.at(out, range(first, last), 1), 8, 2, seen)
-    finally:
-        release.set()
-    assert (seen == 1).all()
-    assert blocked.done.get(timeout=30) is None
-
-
-def test_an_error_in_any_range_is_raised():
-    def fail(first, last):
-        if first <= 6 < last:
-            raise ValueError("block 6")
-
-    for threads in (1, 2, 4):
-        with pytest.raises(ValueError, match="block 6"):
-            run_blocks(fail, 16, threads)
-
-
 # What is covered
 
 
@@ -349,7 +291,9 @@ def kernels():
 
 
 def test_every_kernel_has_a_test_against_a_reference():
-    tests = "".join(p.read_text() for p in Path(__file__).parent.glob("test_kernels_*.py"))
+    folder = Path(__file__).parent
+    files = [*folder.glob("test_kernels_*.py"), folder / "test_crew.py"]
+    tests = "".join(path.read_text() for path in files)
     names = list(kernels())
     assert len(names) > 20
     untested = [name for name in names if f"{name}(" not in tests]
