@@ -242,6 +242,16 @@ def test_bit_identity_of_two_arms_is_a_proportion_of_replicates() -> None:
     assert identity(50, odd=40, at={"generation": 20}, below=0.5).estimate == 0.0
 
 
+def test_two_arms_may_differ_in_bits_and_pass_a_number_alike() -> None:
+    assert identity(50, odd=40, measure="differs.payoff > 0", below=0.1).estimate == 0.0
+    x = normal(50, 0.0, 1.0).reshape(50, 1) + np.zeros((1, 3))
+    y = x + np.array([0.0, 9.0, 0.0]) * (np.arange(50) < 20)[:, None]
+    tables = trajectory({"base": {"payoff": x}, "control": {"payoff": y}})
+    keyed = {"measure": "differs.payoff > 5", "minus": "control", "above": 0.2}
+    found = judge(claim(**keyed), tables, cells("base", "control"))
+    assert (found.verdict, found.estimate) == ("holds", 0.4)
+
+
 # --- statistics over time ------------------------------------------------------------------
 
 WHEN = tuple(range(0, 101, 10))

@@ -15,6 +15,7 @@ from evosim.oracles import (
     birth_death_matrix,
     breeders_response,
     class_chain_deterministic_time,
+    class_chain_hit,
     class_chain_waiting_time,
     conditional_fixation_time,
     covariance,
@@ -39,6 +40,7 @@ from evosim.oracles import (
     haploid_frequency,
     haploid_step,
     heterozygosity_decay,
+    key_ever_hit_log,
     key_never_hit,
     kimura_fixation,
     kimura_ohta_absorption_time,
@@ -50,6 +52,7 @@ from evosim.oracles import (
     moran_matrix,
     moran_rates,
     multiplicative_weights,
+    needle_waiting_log,
     needle_waiting_time,
     network_neutrality,
     optimal_baseline,
@@ -640,6 +643,51 @@ def test_class_chain_of_one_agent_is_a_hitting_time(changes):
     assert class_chain_waiting_time(1, changes, 0.2) == pytest.approx(hitting, rel=1e-12)
 
 
+@pytest.mark.parametrize(("agents", "changes", "w"), [(8, 1, 1.0), (20, 2, 1.0), (9, 3, 0.4)])
+def test_hit_times_of_the_class_chain_sum_to_its_mean(agents, changes, w):
+    t = np.arange(3000)
+    hit = class_chain_hit(agents, changes, 0.05, t, w)
+    assert hit[0] == 0.0
+    assert np.all(np.diff(hit) >= -1e-15)
+    assert np.sum(1.0 - hit) == pytest.approx(
+        class_chain_waiting_time(agents, changes, 0.05, w), rel=1e-10
+    )
+
+
+def test_hit_times_are_those_of_enumerated_populations():
+    # Two agents, two bits, two generations: all 4^2 offspring of each population, one by one.
+    mu, w = 0.3, np.array([1.0, 0.5, 0.5, 9.0])
+    ones = np.array([bin(k).count("1") for k in range(4)])
+    child = np.array([[mu ** ones[a ^ b] * (1 - mu) ** (2 - ones[a ^ b]) for b in range(4)]
+                      for a in range(4)])  # fmt: skip
+    waiting = {(0, 0): 1.0}
+    for t in (1, 2):
+        following: dict[tuple[int, int], float] = {}
+        for pair, p in waiting.items():
+            weight = w[list(pair)] / w[list(pair)].sum()
+            one = weight @ child[list(pair)]
+            for a, b in np.ndindex(3, 3):  # without a target, which is 3
+                following[a, b] = following.get((a, b), 0.0) + p * one[a] * one[b]
+        waiting = following
+        missed = 1.0 - class_chain_hit(2, 2, mu, t, 0.5)
+        assert missed == pytest.approx(sum(waiting.values()), rel=1e-12)
+
+
+def test_three_hundred_changes_are_waited_for_in_logarithms():
+    # No float holds mu^300 = 1e-600.
+    log_wait = needle_waiting_log(100, 300, 0.01)
+    assert log_wait / math.log(10) == pytest.approx(598.0, rel=1e-12)
+    assert needle_waiting_time(100, 300, 0.01) == math.inf
+    for changes in (1, 2, 5):
+        assert math.exp(needle_waiting_log(50, changes, 0.02, 3)) == pytest.approx(
+            -1.0 / math.expm1(50 * math.log1p(-(0.02**changes) * 0.98**3)), rel=1e-9
+        )
+    # Neutral intermediates come to equilibrium: 2^-300 a birth.
+    free = class_chain_deterministic_time(100, 300, 0.01)
+    # ... but for the children of targets, of which there are none yet.
+    assert free == pytest.approx(2.0**300 / 100 / (1.0 - 0.99**300), rel=1e-3)
+
+
 # ---- learning -----------------------------------------------------------------------------------
 
 
@@ -798,6 +846,23 @@ def test_key_never_hit_of_one_decision_falls_with_episodes():
     assert key_never_hit(3, x0, 1.0, 1) == pytest.approx(0.8**3 / (0.8**3 + 0.2**3), rel=1e-12)
 
 
+def test_a_key_of_three_hundred_steps_is_tried_with_a_chance_in_logarithms():
+    x0 = -special.logit(0.2)
+    for margin in (0.0, x0, 3.0):
+        lengths = np.array([1, 2, 5, 20])
+        ever = np.exp(key_ever_hit_log(lengths, margin, 0.25, 1000))
+        never = key_never_hit(lengths, margin, 0.25, 1000)
+        np.testing.assert_allclose(ever, 1.0 - never, rtol=1e-10, atol=1e-16)
+    # The first episode alone: q^L / (p^L + q^L) = 1 / (1 + 4^300).
+    log_first = key_ever_hit_log(300, x0, 0.25, 1)
+    assert log_first == pytest.approx(-300 * math.log(4), rel=1e-14)
+    powers = float(key_ever_hit_log(300, x0, 0.25, 10**5)) / math.log(10)
+    assert powers == pytest.approx(-300 * math.log10(4), abs=1e-9)
+    assert key_never_hit(300, x0, 0.25, 1000) == 1.0
+    # Even odds: all defaults and all keys are equally likely.
+    assert key_ever_hit_log(300, 0.0, 0.25, 1) == pytest.approx(-math.log(2.0), rel=1e-14)
+
+
 def test_default_margins_are_reinforce_updates():
     margins = default_margins(0.4, 0.3, 5)
     logits = np.array([[0.4, 0.0]])
@@ -943,6 +1008,9 @@ PAIR = np.array([0.5, 0.5])
         lambda: needle_waiting_time(10, 2, 0.0),
         lambda: class_chain_waiting_time(200, 3, 0.1),
         lambda: class_chain_waiting_time(10, 2, 0.1, 0.0),
+        lambda: class_chain_hit(10, 2, 0.1, -1),
+        lambda: class_chain_hit(10, 2, 0.1, 1.5),
+        lambda: needle_waiting_log(10, 2, 0.0),
         lambda: class_chain_deterministic_time(2, 9, 1e-7),
         lambda: TabularWorld(np.ones((2, 2, 2)), np.ones((2, 2)), PAIR, 1),
         lambda: TabularWorld(np.full((2, 2, 2), 0.5), np.ones((2, 3)), PAIR, 1),
@@ -970,6 +1038,7 @@ PAIR = np.array([0.5, 0.5])
         lambda: default_margins(0.0, 0.0, 5),
         lambda: key_never_hit(0, 0.0, 0.1, 5),
         lambda: key_never_hit(1.5, 0.0, 0.1, 5),
+        lambda: key_ever_hit_log(0, 0.0, 0.1, 5),
         lambda: cross_never_explores(0.1, 0.0),
         lambda: reward_inaction_absorption(0.0, 0.0, 0.1, 0.5),
         lambda: reward_inaction_absorption_exact(0.5, 0.4, 1.0, 0.5),

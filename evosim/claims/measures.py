@@ -177,13 +177,17 @@ def measure_frame(
     for arm in arms:
         record = read_record(tables, measured.terms, arm, generations)
         reading = read(record, at, statistic, reaches)
-        values = reading.data
-        if measured.threshold is not None:
-            sign, number = measured.threshold
-            met = _COMPARE[sign](values, number).astype(np.float64)
-            values = np.where(np.isnan(values), np.nan, met)
+        values = _compared(reading.data, measured)
         frames.append(_frame(arm, record.replicates, values, reading.reasons))
     return pd.concat(frames, ignore_index=True) if frames else _frame("", [], [], [])
+
+
+def _compared(values: Array, measured: Measured) -> Array:
+    """Return 1 where values pass the measure's number, else 0; values as they are without one."""
+    if measured.threshold is None:
+        return values
+    sign, number = measured.threshold
+    return np.where(np.isnan(values), np.nan, _COMPARE[sign](values, number).astype(np.float64))
 
 
 def _frame(arm: str, replicates: Any, values: Any, reasons: Any) -> pd.DataFrame:
@@ -204,7 +208,7 @@ def differing(
     arms: tuple[str, str],
     generations: int | None = None,
 ) -> pd.DataFrame:
-    """Tell in which replicates two arms differ in any bit of a measure.
+    """Tell in which replicates two arms differ in any bit of a measure, or of what passes a number.
 
     Parameters
     ----------
@@ -234,7 +238,7 @@ def differing(
             return _frame(arms[0], record.replicates, np.full(size, np.nan), [columns] * size)
         grids.append(
             pd.DataFrame(
-                record.data[:, columns],
+                _compared(record.data[:, columns], measured),
                 index=record.replicates,
                 columns=record.generations[columns],
             )

@@ -3,7 +3,8 @@
 A measure is one *term* (a plain name such as ``payoff`` or ``assay.NAME``), the difference of
 two terms (``score.LEDGER - OBJ-informed``), either of these compared with a number
 (``policy[coin] > 0``: 1 in a replicate where it is true, else 0), or ``differs.MEASURE`` (1 in a
-replicate where two arms differ in any bit of it, else 0).
+replicate where two arms differ in any bit of it, else 0; with a number, where they differ in
+whether it is passed).
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ class Measured:
     threshold : (str, float) or None
         Comparison and number that turn the value into 0 or 1.
     differs : bool
-        Whether bits are compared between two arms.
+        Whether bits are compared between two arms (with a threshold: those zeros and ones).
     """
 
     terms: tuple[str, ...]
@@ -131,10 +132,13 @@ def parse_measure(text: str, names: Collection[str], key: str | None = None) -> 
         return Measured(terms)
     differs = rest.startswith("differs.")
     rest = rest.removeprefix("differs.")
-    found = None if differs else _THRESHOLD.match(rest)
+    terms = _terms(rest, known) if differs else None
+    if terms is not None:
+        return Measured(terms, differs=True)
+    found = _THRESHOLD.match(rest)
     threshold = (found[2], float(found[3])) if found else None
     rest = found[1] if found else rest
-    terms = _terms(rest, known) if differs or found else None
+    terms = _terms(rest, known) if found else None
     if terms is None:
         hint = did_you_mean(plain(rest), sorted(exact))
         raise UserError(f"unknown measure '{text}'", key=key, allowed=_ALLOWED, hint=hint)

@@ -82,6 +82,7 @@ from evosim.oracles.learning import (
 from evosim.oracles.lockin import (
     cross_never_explores,
     default_margins,
+    key_ever_hit_log,
     key_never_hit,
     reward_inaction_absorption,
     reward_inaction_absorption_exact,
@@ -101,7 +102,9 @@ from evosim.oracles.needle import (
     MAX_GENERATIONS,
     MAX_STATES,
     class_chain_deterministic_time,
+    class_chain_hit,
     class_chain_waiting_time,
+    needle_waiting_log,
     needle_waiting_time,
 )
 from evosim.oracles.price import (
@@ -191,6 +194,7 @@ __all__ = [
     "birth_death_matrix",
     "breeders_response",
     "class_chain_deterministic_time",
+    "class_chain_hit",
     "class_chain_waiting_time",
     "conditional_fixation_time",
     "covariance",
@@ -227,6 +231,7 @@ __all__ = [
     "heterozygosity_decay",
     "hot_stove_choice",
     "hyperbolic_odds",
+    "key_ever_hit_log",
     "key_never_hit",
     "kimura_fixation",
     "kimura_ohta_absorption_time",
@@ -240,6 +245,7 @@ __all__ = [
     "moran_matrix",
     "moran_rates",
     "multiplicative_weights",
+    "needle_waiting_log",
     "needle_waiting_time",
     "network_neutrality",
     "optimal_baseline",

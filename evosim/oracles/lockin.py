@@ -9,6 +9,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 from numpy.polynomial import chebyshev
+from scipy import special
 
 from evosim.oracles import _checks
 from evosim.oracles._checks import FloatArray
@@ -163,12 +164,54 @@ def key_never_hit(
     ValueError
         If an argument is out of range.
     """
-    lengths = np.asarray(length)
-    if not np.issubdtype(lengths.dtype, np.integer) or np.any(lengths < 1):
-        raise ValueError(f"length must hold integers of at least 1, not {length!r}")
+    lengths = _lengths(length)
     margins = default_margins(margin, step, episodes)
     logs = [-np.sum(np.logaddexp(0.0, -one * margins)) for one in lengths.ravel()]
     return np.asarray(np.exp(logs), dtype=np.float64).reshape(lengths.shape)
+
+
+def key_ever_hit_log(
+    length: int | npt.NDArray[np.int64], margin: float, step: float, episodes: int
+) -> FloatArray:
+    """Natural logarithm of the probability that the key is ever tried: ln(1 - P) (result T64).
+
+    For keys so long that 1 - P is below what a float can tell from 0 (L = 300 with q = 0.2: about
+    1e-181). With t_n = ln(1 + e^{-L x_n}), 1 - P = 1 - exp(-sum t_n); everything stays in logs.
+
+    Parameters
+    ----------
+    length, margin, step, episodes
+        As in `key_never_hit`.
+
+    Returns
+    -------
+    array shaped like `length`
+        ln(1 - P), at most 0; divide by ln 10 for powers of ten.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+    """
+    lengths = _lengths(length)
+    margins = default_margins(margin, step, episodes)
+    logs = []
+    for one in lengths.ravel():
+        z = one * margins
+        # ln t: beyond 36, t = e^{-z} to the last bit; t itself would be 0 beyond 745.
+        near = np.log(np.logaddexp(0.0, -np.minimum(z, 36.0)))
+        total = float(special.logsumexp(np.where(z > 36.0, -z, near)))
+        # ln(1 - e^{-T}) from ln T: beyond -36 the two are the same.
+        logs.append(total if total < -36.0 else math.log(-math.expm1(-math.exp(total))))
+    return np.asarray(logs, dtype=np.float64).reshape(lengths.shape)
+
+
+def _lengths(length: int | npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return lengths of keys as an array, checked."""
+    lengths = np.asarray(length)
+    if not np.issubdtype(lengths.dtype, np.integer) or np.any(lengths < 1):
+        raise ValueError(f"length must hold integers of at least 1, not {length!r}")
+    return lengths
 
 
 def cross_never_explores(q0: float, learning_rate: float, episodes: int | None = None) -> float:

@@ -4,9 +4,11 @@ Source: elementary Markov-chain derivations for the Wright-Fisher model; stochas
 in Iwasa, Michor & Nowak 2004 (Genetics 166:1571) and Weissman et al. 2009. Result T31.
 """
 
+import math
 from itertools import combinations
 
 import numpy as np
+import numpy.typing as npt
 from scipy import special
 
 from evosim.oracles import _checks
@@ -40,7 +42,29 @@ def needle_waiting_time(agents: int, changes: int, mutation: float, conserved: i
     -------
     float
         Generations; the generation of the first target counts. Divide by the probability of
-        fixation for the time to a target that takes over.
+        fixation for the time to a target that takes over. Infinite where a float cannot hold it.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+    """
+    log_wait = needle_waiting_log(agents, changes, mutation, conserved)
+    return math.exp(log_wait) if log_wait < 709.0 else math.inf
+
+
+def needle_waiting_log(agents: int, changes: int, mutation: float, conserved: int = 0) -> float:
+    """Natural logarithm of `needle_waiting_time`, for needles that no float could wait for (T31).
+
+    Parameters
+    ----------
+    agents, changes, mutation, conserved
+        As in `needle_waiting_time`.
+
+    Returns
+    -------
+    float
+        ln E[T], generations; with L = 300, mu = 0.01 and N = 100 about ln 10 times 598.
 
     Raises
     ------
@@ -51,8 +75,12 @@ def needle_waiting_time(agents: int, changes: int, mutation: float, conserved: i
     changes = _checks.integer("changes", changes, 1)
     mu = _checks.probability("mutation", mutation, interior=True)
     conserved = _checks.integer("conserved", conserved, 0)
-    log_hit = changes * np.log(mu) + conserved * np.log1p(-mu)
-    return float(-1.0 / np.expm1(n * np.log1p(-np.exp(log_hit))))
+    log_hit = changes * math.log(mu) + conserved * math.log1p(-mu)
+    log_rate = math.log(n) + log_hit
+    # Where hits are so rare, 1 - (1 - h)^N is N h to the last bit.
+    if log_rate < -40.0:
+        return -log_rate
+    return -math.log(-math.expm1(n * math.log1p(-math.exp(log_hit))))
 
 
 def _class_setting(
@@ -96,6 +124,51 @@ def class_chain_waiting_time(
     ValueError
         If an argument is out of range or the chain has too many states.
     """
+    stay = _class_chain(agents, changes, mutation, intermediate)
+    return float(np.linalg.solve(np.eye(len(stay)) - stay, np.ones(len(stay)))[-1])
+
+
+def class_chain_hit(
+    agents: int,
+    changes: int,
+    mutation: float,
+    generations: npt.ArrayLike,
+    intermediate: float = 1.0,
+) -> FloatArray:
+    """Exact probability that a target was born by generation t, with viable intermediates (T31).
+
+    Parameters
+    ----------
+    agents, changes, mutation, intermediate
+        As in `class_chain_waiting_time`.
+    generations : int array of any shape
+        t, 0..MAX_GENERATIONS; everybody has no change at t = 0.
+
+    Returns
+    -------
+    array shaped like `generations`
+        P(T <= t).
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range or the chain has too many states.
+    """
+    t = np.asarray(generations)
+    if not np.issubdtype(t.dtype, np.integer) or np.any((t < 0) | (t > MAX_GENERATIONS)):
+        raise ValueError(f"generations must hold integers from 0 to {MAX_GENERATIONS}")
+    stay = _class_chain(agents, changes, mutation, intermediate)
+    states = np.zeros(len(stay))
+    states[-1] = 1.0
+    waiting = [1.0]
+    for _ in range(int(t.max(initial=0))):
+        states = states @ stay
+        waiting.append(float(states.sum()))
+    return np.asarray(1.0 - np.array(waiting)[t], dtype=np.float64)
+
+
+def _class_chain(agents: int, changes: int, mutation: float, intermediate: float) -> FloatArray:
+    """Return the chain on counts of classes without a target; the last state is the start."""
     n = _checks.integer("agents", agents, 1)
     matrix, w = _class_setting(changes, mutation, intermediate)
     if special.comb(n + changes - 1, changes - 1) > MAX_STATES:
@@ -108,8 +181,7 @@ def class_chain_waiting_time(
     child = (parents / parents.sum(axis=1, keepdims=True)) @ matrix[:changes]
     log_count = special.gammaln(n + 1) - special.gammaln(counts + 1).sum(axis=1)
     # A generation without a target: multinomial over the classes below it, killed otherwise.
-    stay = np.exp(log_count[None, :] + np.log(child[:, :changes]) @ counts.T)
-    return float(np.linalg.solve(np.eye(len(counts)) - stay, np.ones(len(counts)))[-1])
+    return np.asarray(np.exp(log_count[None, :] + np.log(child[:, :changes]) @ counts.T))
 
 
 def class_chain_deterministic_time(
@@ -150,12 +222,12 @@ def class_chain_deterministic_time(
     for _ in range(MAX_GENERATIONS):
         waited += still_waiting
         newborn = (x * w / (x @ w)) @ matrix[:changes]
-        miss = float(np.exp(n * np.log1p(-newborn[-1])))
-        still_waiting *= miss
+        log_miss = n * math.log1p(-newborn[-1])
+        still_waiting *= math.exp(log_miss)
         previous, x = x, newborn[:-1] / newborn[:-1].sum()
         if still_waiting < 1e-15:
             return waited
         if np.max(np.abs(x - previous)) < 1e-15:
             # The classes have settled: from here on the wait is geometric.
-            return waited + still_waiting / (1.0 - miss)
+            return waited - still_waiting / math.expm1(log_miss)
     raise ValueError(f"classes have not settled within {MAX_GENERATIONS} generations")

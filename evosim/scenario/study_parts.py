@@ -234,7 +234,8 @@ class Claim(Table):
     measure: str = Field(
         description="a trajectory column, or 'assay.NAME', 'ledger.QUANTITY.COLUMN', "
         "'context.NAME.COLUMN', 'score.PREDICTOR'; 'A - B'; 'MEASURE > NUMBER' (1 in a replicate "
-        "where true, else 0); 'differs.MEASURE' with minus (1 where two arms differ in any bit)"
+        "where true, else 0); 'differs.MEASURE' with minus (1 where two arms differ in any bit; "
+        "with a number: in which generations pass it)"
     )
     arm: Name | None = Field(default=None, description="arm (or arm cell) that is judged")
     minus: Name | None = Field(default=None, description="paired difference with this arm")

@@ -8,6 +8,7 @@ share no code with it. ``evosim validate`` prints the table; the tests run a qui
 - `partition`: the Price equation and what follows from it (T15-T17).
 - `traits`: breeding values, thresholds, stabilising selection (T18, T19, T28, T72).
 - `networks`: a sharp peak against a flat one (T26).
+- `needle`: waiting for several changes at once (T31).
 - `learners`, `weights`: reinforcement learning as selection (T57-T61, T66).
 - `habits`: a costly habit fades (S58).
 - `rates`: how fast softmax policy gradients stop exploring (T62, T63).
@@ -22,6 +23,7 @@ from evosim.validate import (  # noqa: F401  (importing registers their results)
     fixation,
     habits,
     learners,
+    needle,
     networks,
     partition,
     rates,
