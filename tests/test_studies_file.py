@@ -86,6 +86,9 @@ def test_mistakes_are_told_in_one_line(tmp_path, old, new, said):
     ("design", "said"),
     [
         (("sobol", "points = 6\n" + PARAMETERS), "points must be a power of 2, e.g. 8"),
+        (("saltelli", "points = 6\n" + PARAMETERS), "points must be a power of 2, e.g. 8"),
+        (("saltelli", "points = 8\n[design.parameters]\n'population.agents' = "
+          "{ low = 8, high = 16, whole = true }"), "'population.agents' is whole: points would co"),
         (("random", "points = 0\n" + PARAMETERS), "points: 0 is not allowed"),
         (("random", "points = 4\n" + PARAMETERS.replace("0.01", "0.6")), "need low < high"),
         (("random", "points = 4\n" + PARAMETERS.replace("}", ", scale = 'log' }", 1).replace(
@@ -139,11 +142,21 @@ def test_points_fill_the_unit_square(tmp_path, kind):
     assert abs(points.mean() - 0.5) < 4 * (1 / 12 / 128) ** 0.5
 
 
-@pytest.mark.parametrize("kind", ["random", "sobol"])
+@pytest.mark.parametrize("kind", ["random", "sobol", "saltelli"])
 def test_more_points_begin_with_the_old_ones(tmp_path, kind):
     few = points_of(loaded(tmp_path, sampled(kind, 16)).model)
     many = points_of(loaded(tmp_path, sampled(kind, 64)).model)
-    assert many[:16] == few
+    assert len(few) == 16 * (4 if kind == "saltelli" else 1)
+    assert many[: len(few)] == few
+
+
+def test_saltelli_points_exchange_one_parameter_at_a_time(tmp_path):
+    points = points_of(loaded(tmp_path, sampled("saltelli", 4)).model)
+    blocks = np.array([list(p.values()) for p in points]).reshape(4, 4, 2)
+    for one, first, second, two in blocks:
+        assert first.tolist() == [two[0], one[1]]
+        assert second.tolist() == [one[0], two[1]]
+        assert (one != two).all()
 
 
 def test_a_latin_hypercube_of_more_points_is_another(tmp_path):

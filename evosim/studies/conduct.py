@@ -122,6 +122,7 @@ def _register(
         "evosim": evosim.__version__,
         "title": file.model.title,
         "systems": file.model.systems,
+        "design": file.model.design.kind,
         "study_file": None if file.path is None else str(file.path),
         "code": code,
         "versions": versions(),

@@ -1,8 +1,9 @@
 """The points of a study's design.
 
 Random points are drawn one by one from streams of their own, and a scrambled Sobol sequence goes
-on where it ended, so that both can be extended. A Latin hypercube divides every axis by the number
-of its points: another number is another hypercube (McKay, Beckman & Conover 1979).
+on where it ended, so that both can be extended (and Saltelli's pairs of Sobol points too). A Latin
+hypercube divides every axis by the number of its points: another number is another hypercube
+(McKay, Beckman & Conover 1979).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from evosim.studies.model import (
     ListDesign,
     RandomDesign,
     Range,
+    SaltelliDesign,
     SobolDesign,
     StudyModel,
 )
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Point = dict[str, Any]
-Sampled = RandomDesign | LatinHypercubeDesign | SobolDesign
+Sampled = RandomDesign | LatinHypercubeDesign | SobolDesign | SaltelliDesign
 
 
 def parameters_of(model: StudyModel) -> list[str]:
@@ -95,10 +97,30 @@ def _sobol(design: Sampled) -> NDArray[np.float64]:
     return np.asarray(sampler.random_base2(design.points.bit_length() - 1))
 
 
+def _saltelli(design: Sampled) -> NDArray[np.float64]:
+    """Return, for each pair of points A and B: A, A with one column of B in turn, B.
+
+    Saltelli et al., Comput. Phys. Commun. 181:259 (2010), radial sampling.
+    """
+    import numpy as np
+    from scipy.stats import qmc
+
+    size = len(design.parameters)
+    sampler = qmc.Sobol(2 * size, rng=np.random.default_rng(design.seed))
+    pairs = np.asarray(sampler.random_base2(design.points.bit_length() - 1))
+    one, two = pairs[:, :size], pairs[:, size:]
+    block = np.repeat(one[:, None, :], size + 2, axis=1)
+    for j in range(size):
+        block[:, j + 1, j] = two[:, j]
+    block[:, -1] = two
+    return block.reshape(-1, size)
+
+
 _SAMPLERS: dict[str, Callable[[Sampled], NDArray[np.float64]]] = {
     "random": _random,
     "latin-hypercube": _latin_hypercube,
     "sobol": _sobol,
+    "saltelli": _saltelli,
 }
 
 

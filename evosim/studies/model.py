@@ -99,13 +99,42 @@ class SobolDesign(Table):
 
     @model_validator(mode="after")
     def _sound(self) -> SobolDesign:
-        if self.points & (self.points - 1):
-            near = 2 ** round(math.log2(self.points))
-            raise ValueError(f"points must be a power of 2, e.g. {near}: Sobol points balance so")
+        _power_of_2(self.points)
         return self
 
 
-_KINDS = ("grid", "list", "random", "latin-hypercube", "sobol")
+class SaltelliDesign(Table):
+    """Pairs of Sobol points with their parameters exchanged one by one: total indices."""
+
+    kind: Literal["saltelli"]
+    points: Count = Field(
+        description="pairs of points, a power of 2; with D parameters D + 2 runs for each"
+    )
+    parameters: Annotated[dict[str, Range], Field(min_length=1)] = Field(
+        description="parameter = { low, high }"
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(
+        default=0, description="of the scrambling; runs have seeds of their own"
+    )
+
+    @model_validator(mode="after")
+    def _sound(self) -> SaltelliDesign:
+        _power_of_2(self.points)
+        for name, value in self.parameters.items():
+            if value.whole:
+                raise ValueError(
+                    f"'{name}' is whole: points would coincide; use 'sobol' or 'latin-hypercube'"
+                )
+        return self
+
+
+def _power_of_2(points: int) -> None:
+    if points & (points - 1):
+        near = 2 ** round(math.log2(points))
+        raise ValueError(f"points must be a power of 2, e.g. {near}: Sobol points balance so")
+
+
+_KINDS = ("grid", "list", "random", "latin-hypercube", "sobol", "saltelli")
 
 
 def _kind_of(value: Any) -> str:
@@ -118,7 +147,8 @@ Design = Annotated[
     | Annotated[ListDesign, Tag("list")]
     | Annotated[RandomDesign, Tag("random")]
     | Annotated[LatinHypercubeDesign, Tag("latin-hypercube")]
-    | Annotated[SobolDesign, Tag("sobol")],
+    | Annotated[SobolDesign, Tag("sobol")]
+    | Annotated[SaltelliDesign, Tag("saltelli")],
     Discriminator(_kind_of),
 ]
 

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evosim.errors import UserError, did_you_mean
+from evosim.studies import statistics
 from evosim.studies.plan import COLUMNS
 from evosim.studies.store import RECORDS, Store
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+
+    from evosim.scenario import Scenario
 
 #: What `Study.runs` tells of every run besides the plan.
 _STATUS = ("status", "stage", "error")
@@ -43,6 +46,16 @@ class Study:
         if self._plan is None:
             self._plan = self._store.plan()
         return self._plan
+
+    @property
+    def scenario(self) -> Scenario:
+        """The scenario that all runs start from."""
+        from evosim.api import load_plugin
+        from evosim.scenario import Scenario
+
+        for plugin in self.info["plugins"]:
+            load_plugin(plugin)
+        return Scenario.load(self._store.scenario)
 
     @property
     def parameters(self) -> list[str]:
@@ -147,6 +160,123 @@ class Study:
             if lost:
                 raise UserError(f"the table '{name}' has no column '{lost[0]}'", file=self.path)
         return self._joined(self._frame(rows))
+
+    def measured(
+        self,
+        measure: str,
+        generation: int | None = None,
+        arms: Sequence[str] | None = None,
+        statistic: str = "value",
+    ) -> pd.DataFrame:
+        """Read a measure in every population of the study.
+
+        Parameters
+        ----------
+        measure : str
+            As in a claim: ``"payoff"``, ``"assay.NAME"``, ``"ledger.GENE.selection"``, ...
+        generation : int, optional
+            Default: the last one.
+        arms : sequence of str, optional
+            Default: all that were run.
+        statistic : {"value", "change", "slope"}
+            The value, its change since generation 0, or its slope per generation.
+
+        Returns
+        -------
+        DataFrame
+            Columns point, the parameters, arm, replicate, value.
+
+        Raises
+        ------
+        UserError
+            Unknown measure or arm, or no run is done.
+        """
+        return statistics.measured(self, measure, generation, arms, statistic)
+
+    def differences(
+        self,
+        measure: str,
+        arm: str,
+        minus: str,
+        generation: int | None = None,
+        confidence: float = 0.95,
+    ) -> pd.DataFrame:
+        """Compare two arms at every point, paired by replicate: they share their luck.
+
+        Parameters
+        ----------
+        measure, generation
+            As in `measured`.
+        arm, minus : str
+            The difference is that of `arm` minus that of `minus`.
+        confidence : float
+            Of the interval, a bias-corrected and accelerated bootstrap (Efron 1987).
+
+        Returns
+        -------
+        DataFrame
+            Columns point, the parameters, replicates, estimate, low, high; no limits where there
+            is one pair only.
+
+        Raises
+        ------
+        UserError
+            As `measured`.
+        """
+        return statistics.differences(self, measure, arm, minus, generation, confidence)
+
+    def judged(self) -> pd.DataFrame:
+        """Judge the scenario's claims at every point, on all its runs together.
+
+        Returns
+        -------
+        DataFrame
+            Columns point, the parameters, and those of a run's claims: `verdict`, and in
+            `more_replicates` how many more populations would decide what is undecided.
+            (`claims` has the verdicts of each run on its own.)
+
+        Raises
+        ------
+        UserError
+            No run is done.
+        """
+        return statistics.judged(self)
+
+    def sensitivity(
+        self,
+        measure: str,
+        arm: str = "base",
+        generation: int | None = None,
+        confidence: float = 0.95,
+        seed: int = 0,
+    ) -> pd.DataFrame:
+        """Say how much each parameter moves a measure's mean over populations.
+
+        Parameters
+        ----------
+        measure, generation
+            As in `measured`.
+        arm : str
+        confidence : float
+        seed : int
+            Of the bootstrap.
+
+        Returns
+        -------
+        DataFrame
+            One row per parameter. `first` is the first-order index, the share of the measure's
+            variance that the parameter alone accounts for: exact on a grid, by RBD-FAST on points
+            that fill the space. A design of kind "saltelli" gives `total` beside it, with all
+            interactions (Sobol' 2001; Saltelli et al. 2010). Each has half the width of its
+            interval (`first_half`, `total_half`).
+
+        Raises
+        ------
+        UserError
+            A parameter that is no number, a measure that does not vary, points without a value,
+            or SALib is not installed.
+        """
+        return statistics.sensitivity(self, measure, arm, generation, confidence, seed)
 
     def counts(self) -> dict[str, int]:
         """Return how many runs are done, failed and missing."""
