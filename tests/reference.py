@@ -230,7 +230,8 @@ def live(world, policy, context_cdf, key, generation, agent, offset=0, learner=N
 
     `policy(z, word)` returns the action at percept z. A learner is told of every step, with the
     percept that follows (None at the end) and the place entered (the percept, or P + state at the
-    end), and of the end of every episode. Returns acts (slot, action), and per episode (decisions
+    end), with full feedback of what each other action would have led to, and of the end of every
+    episode. Returns acts (slot, action), and per episode (decisions
     made so far, context, payoff).
     """
     acts, episodes, taken = [], [], set()
@@ -251,10 +252,19 @@ def live(world, policy, context_cdf, key, generation, agent, offset=0, learner=N
                 gain, reward = world.step_payoff, world.step_reward
             taken |= {flag} - {-1}
             earned += gain
-            decision += 1
             if learner is not None:
                 ahead, place = entered(world, following)
                 learner.step(z, action, reward, ahead, place)
+                for other in range(world.actions) if learner.full_feedback else ():
+                    if other == action:
+                        continue
+                    draw = decision * world.actions + other
+                    u = uniform(key, generation, agent, philox.FORGONE + offset, draw)
+                    instead, _, reward, entry = outcome(world, cs, other, u)
+                    if world.flags and int(world.once[entry]) in taken:
+                        reward = world.step_reward
+                    learner.forgo(z, other, reward, *entered(world, instead))
+            decision += 1
             if following < 0:
                 break
             cs = following
@@ -305,6 +315,8 @@ def _dot(weights, values, start):
 
 class Learner:
     """Acts by float64 probabilities per percept; subclasses say how they change."""
+
+    full_feedback = False
 
     def act(self, z, word):
         upto = list(itertools.accumulate(self.table(z)[:-1]))

@@ -46,8 +46,9 @@ class Mind(reference.Learner):
 class Tabular(Mind):
     """Q(lambda) with Watkins's cut, SARSA(lambda), or returns credited at the end."""
 
-    def __init__(self, start, rule, rate, trace=0.0, episodic=False, **rest):
+    def __init__(self, start, rule, rate, trace=0.0, episodic=False, full=False, **rest):
         super().__init__(**rest)
+        self.full_feedback = full
         self.q = {(z, a): v for z, row in enumerate(start) for a, v in enumerate(row)}
         self.actions = range(len(start[0]))
         self.rule, self.rate, self.trace, self.episodic = rule, rate, trace, episodic
@@ -71,6 +72,12 @@ class Tabular(Mind):
         self.waiting = (z, action, reward, ahead)
         if ahead is None:
             self.moved[z] += abs(self.settle(0.0))
+
+    def forgo(self, z, action, reward, ahead, place):
+        best = 0.0 if ahead is None else max(self.values(ahead))
+        size = self.rate * (reward + self.discount * best - self.q[z, action])
+        self.q[z, action] += size
+        self.moved[z] += abs(size)
 
     def settle(self, worth):
         """SARSA: what follows is worth the next action, which is known only now."""

@@ -11,7 +11,7 @@ from kernels_case import genomes, learner, policy_loci
 from minds_case import AGENTS, alive, compare, live, without_genes, world_of
 
 from evosim.kernels.mind import EPSILON_GREEDY, GREEDY, NUMBERS, SOFTMAX
-from evosim.kernels.values import ACTOR_CRITIC, Q_LEARNING, SARSA, values_size
+from evosim.kernels.values import ACTOR_CRITIC, FULL_FEEDBACK, Q_LEARNING, SARSA, values_size
 
 RULES = {"q": Q_LEARNING, "sarsa": SARSA, "actor-critic": ACTOR_CRITIC}
 CHOICES = {"softmax": SOFTMAX, "greedy": GREEDY, "epsilon-greedy": EPSILON_GREEDY}
@@ -61,6 +61,25 @@ def test_values_of_actions(rule, actions, trace, discount, choice, episodic):
     size = size_of(world, rule, episodic)
     lived = compare("model-free", world, m, size, without_genes(), alone)
     assert np.abs(lived.learned[0] - lived.born[0]).max() > 0.1
+
+
+@pytest.mark.parametrize(("actions", "trace", "once"), [(2, 0.0, False), (3, 0.7, True)])
+def test_with_full_feedback_all_actions_are_worth_what_they_would_have_brought(
+    actions, trace, once
+):
+    _, world = world_of(40, low=-1.0, actions=actions, once=once, outcomes=3, episodes=40)
+    m = learner(
+        rule=Q_LEARNING, learning_rate=0.4, discount=0.9, trace=trace, optimism=0.25,
+    )  # fmt: skip
+
+    def alone(r, i):
+        start = [[0.25] * actions for _ in range(world.cues.shape[1])]
+        return ref.Tabular(start, "q", 0.4, trace, full=True, discount=0.9, temperature=0.7)
+
+    size = size_of(world, "q")
+    lived = compare(FULL_FEEDBACK, world, m, size, without_genes(), alone)
+    chosen = live("model-free", world, m, size, without_genes())
+    assert lived.trail.moved[0].sum() > 1.3 * chosen.trail.moved[0].sum()
 
 
 ACTORS = [

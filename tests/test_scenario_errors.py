@@ -22,6 +22,13 @@ MODELS = [
         "mind: baseline goes with advantage = 'return': others have their own",
     ),
     (
+        "bandit",
+        '[mind]\nkind = "reflex"\nlearning = "reinforce"',
+        '[mind]\nkind = "model-free"\nrule = "sarsa"\nfeedback = "full"',
+        "mind: feedback = 'full' goes with rule = 'q' and bootstrapped credit: what would have "
+        "been done next is not seen",
+    ),
+    (
         "coinrun",
         "agents = 500",
         "agents = 1",

@@ -17,11 +17,13 @@ from evosim.kernels.mind import (
     NOWHERE,
     awaken,
     finish,
+    forgo,
     observe,
     prefer,
     report,
+    sees_forgone,
 )
-from evosim.kernels.philox import ACTION, CONTEXT, OUTCOME, START, philox, uniform
+from evosim.kernels.philox import ACTION, CONTEXT, FORGONE, OUTCOME, START, philox, uniform
 
 #: Decisions drawn at once: 16 calls of Philox are one vectorised loop.
 _DRAWN = 64
@@ -48,6 +50,79 @@ def _draw(key, generation, agent, purpose, decision, words):
         words[1, k] = w1
         words[2, k] = w2
         words[3, k] = w3
+
+
+@inline_borrowing
+def _result(world_tag, world, context, cs, action, key, generation, agent, purpose, draw):
+    """Return what an action leads to (as in `WorldTables.following`), payoff, reward, entry.
+
+    What was paid already, of what is paid once, is not known here.
+    """
+    first = (cs * np.uint64(world.actions) + np.uint64(action)) * np.uint64(world.outcomes)
+    coded = world.following.size == 0
+    # A draw belongs to its decision, so that one not needed need not be made.
+    v = 0.0
+    if coded or (world.outcomes > 1 and world.cdf[first] < 1.0):
+        v = uniform(key, generation, agent, purpose, draw)
+    if coded:
+        states = world.start_cdf.shape[1]
+        first_state = context * states
+        state, gain, reward, ends = coded_step(
+            world_tag,
+            world.parameters[context],
+            np.int64(cs) - first_state,
+            np.int64(action),
+            v,
+        )
+        if state < 0 or state >= states:
+            raise IndexError("step gives a state that is none of 0 to states - 1")
+        entered = first_state + state
+        if ends:
+            entered = -1 - entered
+        return np.int64(entered), gain, reward, np.uint64(0)
+    entry = first
+    for _ in range(world.outcomes - 1):
+        if v < world.cdf[entry]:
+            break
+        entry += np.uint64(1)
+    return np.int64(world.following[entry]), world.payoff[entry], world.reward[entry], entry
+
+
+@inline_borrowing
+def _place(world, entered, context):
+    """Return the percept that follows, or -1, and the number of the place entered."""
+    if entered >= 0:
+        ahead = np.int64(np.uint32(world.percept[np.uint64(entered)]))
+        return ahead, ahead
+    states = world.start_cdf.shape[1]
+    return np.int64(-1), np.int64(world.cues.shape[1] + (-1 - entered) - context * states)
+
+
+@borrowing
+def _see_forgone(
+    world_tag, world, mind_tag, mind, memory, taken, context, cs, chosen, key, generation, agent,
+    offset, decision,
+):  # fmt: skip
+    """Let the mind see what each action not taken would have brought, drawn one by one.
+
+    What is paid once and not yet was is seen in full, and not used up.
+    """
+    z = np.int64(np.uint32(world.percept[cs]))
+    moved, stale = 0.0, NOWHERE
+    for a in range(world.actions):
+        if a == np.int64(chosen):
+            continue
+        entered, _, reward, entry = _result(
+            world_tag, world, context, cs, a, key, generation, agent, FORGONE + offset,
+            decision * world.actions + a,
+        )  # fmt: skip
+        if world.flags > 0 and world.once[entry] >= 0 and taken[world.once[entry]]:
+            reward = world.step_reward
+        ahead, outcome = _place(world, entered, context)
+        more, where = forgo(mind_tag, mind, world, memory, z, a, reward, ahead, outcome)
+        moved += more
+        stale = max(stale, where)
+    return moved, stale
 
 
 @kernel
@@ -292,6 +367,25 @@ def _live(
                     outcome,
                     table[z],
                 )
+                if sees_forgone(mind_tag):
+                    more, where = _see_forgone(
+                        world_tag,
+                        world,
+                        mind_tag,
+                        mind,
+                        memory,
+                        taken,
+                        context,
+                        cs,
+                        action,
+                        key,
+                        generation,
+                        i,
+                        offset,
+                        decision - 1,
+                    )
+                    moved += more
+                    stale = max(stale, where)
                 if stale == EVERYWHERE:
                     version += 1
                 elif stale == HERE:

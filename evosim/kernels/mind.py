@@ -1,8 +1,8 @@
 """What a mind that changes during life must do: the contract of the learning life loop.
 
-A mind is five functions over one flat array, the agent's `memory` (float64). The loop knows
-nothing else of it; the functions are picked by the mind's tag at compile time and inlined, so
-that a learner costs what a loop written for it alone would cost:
+A mind is five functions, or six, over one flat array, the agent's `memory` (float64). The loop
+knows nothing else of it; the functions are picked by the mind's tag at compile time and inlined,
+so that a learner costs what a loop written for it alone would cost:
 
 ``awaken(tag, mind, world, genes, memory)``
     Birth: fill the memory from the expressed genes.
@@ -11,6 +11,9 @@ that a learner costs what a loop written for it alone would cost:
 ``observe(tag, mind, world, memory, z, action, reward, following, outcome, prob)``
     A step was made; return ``(moved, stale)``: the size of what was learned (0.0 if nothing),
     and which probabilities must be asked for anew: NOWHERE, HERE (at z) or EVERYWHERE.
+``forgo(tag, mind, world, memory, z, action, reward, following, outcome)``
+    Only of minds with full feedback, called after `observe` for each action not taken: this is
+    what it would have brought; return ``(moved, stale)``, HERE at most.
 ``finish(tag, mind, world, memory)``
     The episode is over; return ``(moved, stale)``.
 ``report(tag, mind, world, memory, out)``
@@ -172,14 +175,15 @@ IMPLEMENTATIONS: dict[tuple[str, str], object] = {}
 _OPTIONS = {"error_model": "numpy", "forceinline": True, "_nrt": False}
 
 
-def implements(kind, function=None):
-    """Register `function` as what its name says, for minds of this kind."""
+def implements(*kinds):
+    """Register a function as what its name says, for minds of these kinds."""
 
     def register(f):
-        IMPLEMENTATIONS[kind, f.__name__.split("_")[-1]] = f
+        for kind in kinds:
+            IMPLEMENTATIONS[kind, f.__name__.split("_")[-1]] = f
         return f
 
-    return register if function is None else register(function)
+    return register
 
 
 def awaken(tag, mind, world, genes, memory):
@@ -194,6 +198,16 @@ def prefer(tag, mind, world, memory, z, prob):
 
 def observe(tag, mind, world, memory, z, action, reward, following, outcome, prob):
     """Learn from a step; see the module."""
+    raise TypeError("only inside kernels")
+
+
+def forgo(tag, mind, world, memory, z, action, reward, following, outcome):
+    """Learn from an action not taken; see the module."""
+    raise TypeError("only inside kernels")
+
+
+def sees_forgone(tag):
+    """Tell whether this mind is shown the outcomes of actions not taken."""
     raise TypeError("only inside kernels")
 
 
@@ -253,6 +267,29 @@ def _observe(tag, mind, world, memory, z, action, reward, following, outcome, pr
         return np.float64(moved), EVERYWHERE if moved != 0.0 else NOWHERE
 
     return user
+
+
+@overload(forgo, jit_options=_OPTIONS)
+def _forgo(tag, mind, world, memory, z, action, reward, following, outcome):
+    if not isinstance(tag, KernelType):
+        return None
+    if (tag.kind, "forgo") in IMPLEMENTATIONS:
+        return IMPLEMENTATIONS[tag.kind, "forgo"]
+
+    def nothing(tag, mind, world, memory, z, action, reward, following, outcome):
+        return 0.0, NOWHERE  # never called
+
+    return nothing
+
+
+@overload(sees_forgone, jit_options=_OPTIONS)
+def _sees_forgone(tag):
+    if not isinstance(tag, KernelType):
+        return None
+    # Known to the compiler, which leaves out what is not called.
+    if (tag.kind, "forgo") in IMPLEMENTATIONS:
+        return lambda tag: True
+    return lambda tag: False
 
 
 @overload(finish, jit_options=_OPTIONS)

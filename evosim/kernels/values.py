@@ -3,6 +3,7 @@
 Q-learning with Watkins's traces (Watkins 1989), SARSA(lambda) (Rummery & Niranjan 1994; Sutton &
 Barto 2018, ch. 12), and actor-critic with traces of both (Sutton & Barto 2018, ch. 13.5; the
 discount lessens what lies ahead, but not the weight of later steps). Traces accumulate. With
+full feedback a Q-learner's other actions move as well, by what they would have brought. With
 episodic credit nothing is bootstrapped: when the episode is over every visit, the last one first,
 moves towards the return that followed it.
 
@@ -36,6 +37,8 @@ from evosim.kernels.mind import (
 from evosim.kernels.reinforce import softmax64
 
 Q_LEARNING, SARSA, ACTOR_CRITIC = 1, 2, 3
+#: The kind of Q-learners that also see what the actions not taken would have brought.
+FULL_FEEDBACK = "model-free, full feedback"
 
 _LOGGED, _Z, _ACTION, _REWARD, _NEXT = range(HEAD, HEAD + 5)
 _VALUES = HEAD + 5
@@ -71,7 +74,7 @@ def _innate(mind, world, genes, z, a):
     return x
 
 
-@implements("model-free")
+@implements("model-free", FULL_FEEDBACK)
 def values_awaken(tag, mind, world, genes, memory):
     """Values start at optimism plus innate preference; a policy at the gene's weights."""
     set_numbers(mind, genes, memory)
@@ -91,7 +94,7 @@ def values_awaken(tag, mind, world, genes, memory):
             memory[_VALUES + z * actions + a] = memory[OPTIMISM] + innate
 
 
-@implements("model-free")
+@implements("model-free", FULL_FEEDBACK)
 def values_prefer(tag, mind, world, memory, z, prob):
     """Choose by value, or by the policy of the actor."""
     actions = world.actions
@@ -213,7 +216,7 @@ def _log(mind, world, memory, z, action, reward):
     memory[_LOGGED] += 1.0
 
 
-@implements("model-free")
+@implements("model-free", FULL_FEEDBACK)
 def values_observe(tag, mind, world, memory, z, action, reward, following, outcome, prob):
     """Bootstrap from the step just made, or log it for the end of the episode."""
     if mind.episodic:
@@ -240,7 +243,17 @@ def values_observe(tag, mind, world, memory, z, action, reward, following, outco
     return abs(size), EVERYWHERE
 
 
-@implements("model-free")
+@implements(FULL_FEEDBACK)
+def values_forgo(tag, mind, world, memory, z, action, reward, following, outcome):
+    """Move the value of an action not taken as one step of Q-learning would, without traces."""
+    at = _place(z, world.actions) + np.uint64(action)
+    before = memory[at]
+    ahead = _best(memory, following, world.actions) if following >= 0 else 0.0
+    memory[at] += memory[RATE] * (reward + memory[DISCOUNT] * ahead - before)
+    return abs(memory[at] - before), NOWHERE if memory[at] == before else HERE
+
+
+@implements("model-free", FULL_FEEDBACK)
 def values_finish(tag, mind, world, memory):
     """Give credit for the whole episode, or settle what the horizon cut short."""
     count, actions = _count(mind, world), world.actions

@@ -103,6 +103,8 @@ def learning_of(
         size = values.values_size(
             tables.rule, percepts, actions, outputs, features, tables.episodic, steps
         )
+        if spec.feedback == "full":
+            tag = Tag("mind", values.FULL_FEEDBACK)
         return Learning(tag, tables, size, table)
     tables = _with_model(tables, spec, world)
     kinds = tables.feature.shape[1]

@@ -83,6 +83,11 @@ class ModelFreeMind(_Chooser):
         description="episodic: every visit moves towards the return that followed it, at the end "
         "of the episode",
     )
+    feedback: Literal["chosen", "full"] = Field(
+        default="chosen",
+        description="full: after each step it is also seen what the actions not taken would have "
+        "brought there (an outcome drawn for each), and their values move by one step as well",
+    )
     learning_rate: Probability = Field(default=0.1, description=f"step of the values{_OVERRIDE}")
     trace: Probability = Field(
         default=0.0, description=f"lambda: how far credit reaches back at once{_OVERRIDE}"
@@ -98,6 +103,11 @@ class ModelFreeMind(_Chooser):
             raise ValueError("episodic credit has no trace: it reaches back over the whole episode")
         if self.actor_rate is not None and self.rule != "actor-critic":
             raise ValueError("actor_rate goes with rule = 'actor-critic'")
+        if self.feedback == "full" and (self.rule != "q" or self.credit == "episodic"):
+            raise ValueError(
+                "feedback = 'full' goes with rule = 'q' and bootstrapped credit: what would have "
+                "been done next is not seen"
+            )
         return self
 
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from evosim.oracles import credit_values, hot_stove_choice
+from evosim.oracles import credit_values, full_feedback_choice, hot_stove_choice
 from evosim.validate.models import NEUTRAL, Data, scenario
 from evosim.validate.suite import Case, Row, result
 
@@ -48,29 +48,17 @@ def _memory_of_start(values: F64, chance: F64, rate: float, inverse: float, epis
     return abs(float(now - limit))
 
 
-@result(
-    "T67",
-    "Hot stove: a variable arm is chosen as if it were worse by S b s^2/(2(2 - b)) (Denrell 2007)",
-    replicates=60,
-    quick=10,
-    settings=[
-        {"mean": 0.0, "rate": 0.3, "inverse": 3.0, "points": 9},
-        {"mean": 0.2, "rate": 0.5, "inverse": 3.0, "points": 9},
-        {"mean": 0.5, "rate": 0.3, "inverse": 2.0, "points": 9},
-        {"mean": 0.0, "rate": 0.3, "inverse": 3.0, "points": 2},
-    ],
-)
-def hot_stove(case: Case, mean: float, rate: float, inverse: float, points: int) -> Iterator[Row]:
-    """Measure the chance of a variable arm against a sure one of 0 after a long life.
+def stove(
+    mean: float, rate: float, inverse: float, points: int, episodes: int
+) -> tuple[Data, F64, F64]:
+    """Return lives of choices between a variable arm and a sure one of 0, and its payoffs.
 
-    Payoffs are `points` of Gauss-Hermite quadrature: two are +-1, nine are as good as normal. The
-    law of the estimates is a product for noise of any law, so that the limit is exact for each.
+    Payoffs are `points` of Gauss-Hermite quadrature: two are +-1 about the mean, nine are as good
+    as normal.
     """
     nodes, weights = np.polynomial.hermite_e.hermegauss(points)
     chance = weights / weights.sum()
     values = mean + nodes
-    episodes = 4_000
-    off = _memory_of_start(values, chance, rate, inverse, episodes)
     data = scenario(
         200,
         world={
@@ -91,6 +79,30 @@ def hot_stove(case: Case, mean: float, rate: float, inverse: float, points: int)
         genome={"neutral": {}},
         selection={"kind": "wright-fisher", "fitness": NEUTRAL},
     )  # fmt: skip
+    return data, values, chance
+
+
+@result(
+    "T67",
+    "Hot stove: a variable arm is chosen as if it were worse by S b s^2/(2(2 - b)) (Denrell 2007)",
+    replicates=60,
+    quick=10,
+    settings=[
+        {"mean": 0.0, "rate": 0.3, "inverse": 3.0, "points": 9},
+        {"mean": 0.2, "rate": 0.5, "inverse": 3.0, "points": 9},
+        {"mean": 0.5, "rate": 0.3, "inverse": 2.0, "points": 9},
+        {"mean": 0.0, "rate": 0.3, "inverse": 3.0, "points": 2},
+    ],
+)
+def hot_stove(case: Case, mean: float, rate: float, inverse: float, points: int) -> Iterator[Row]:
+    """Measure the chance of a variable arm against a sure one of 0 after a long life.
+
+    The law of the estimates is a product for noise of any law, so that the limit is exact for
+    two points as for nine.
+    """
+    episodes = 4_000
+    data, values, chance = stove(mean, rate, inverse, points, episodes)
+    off = _memory_of_start(values, chance, rate, inverse, episodes)
     chosen = case.engine(data).step(last=True).learned.reshape(-1, 2)[:, 0]
     exact = 1.0 / (1.0 + math.exp(_log_mean_exp(values, chance, rate, -inverse)))
     normal = float(hot_stove_choice([mean, 0.0], [1.0, 0.0], rate, inverse)[0])
@@ -100,6 +112,55 @@ def hot_stove(case: Case, mean: float, rate: float, inverse: float, points: int)
             "chance of the variable arm, normal payoffs", normal, chosen,
             bias=abs(exact - normal) + off,
         )  # fmt: skip
+
+
+def _stationary_law(values: F64, chance: F64, rate: float) -> tuple[F64, F64]:
+    """Return values and chances of an estimate that every payoff moves.
+
+    The latest payoffs are told apart as far as memory allows; what the earlier ones add is
+    taken as normal, which it very nearly is.
+    """
+    law, weights = np.zeros(1), np.ones(1)
+    mean = float(chance @ values)
+    variance = float(chance @ (values - mean) ** 2)
+    left = 1.0
+    while law.size * values.size <= 100_000:
+        law = (law[:, None] + rate * left * values[None, :]).ravel()
+        weights = (weights[:, None] * chance[None, :]).ravel()
+        left *= 1.0 - rate
+    nodes, rest = np.polynomial.hermite_e.hermegauss(9)
+    earlier = left * (mean + math.sqrt(variance * rate / (2.0 - rate)) * nodes)
+    law = (law[:, None] + earlier[None, :]).ravel()
+    return law, (weights[:, None] * (rest / rest.sum())[None, :]).ravel()
+
+
+@result(
+    "T67",
+    "Full feedback undoes the hot stove: a better arm has more than 1/2 whatever its variance",
+    replicates=60,
+    quick=10,
+    settings=[
+        {"mean": 0.2, "rate": 0.5, "inverse": 3.0, "points": 9},
+        {"mean": 0.0, "rate": 0.3, "inverse": 3.0, "points": 9},
+        {"mean": 0.2, "rate": 0.5, "inverse": 3.0, "points": 2},
+        {"mean": 0.2, "rate": 0.1, "inverse": 3.0, "points": 9},
+    ],
+)
+def full_feedback(
+    case: Case, mean: float, rate: float, inverse: float, points: int
+) -> Iterator[Row]:
+    """Measure the chance of a variable arm whose payoffs are seen also when it is not taken."""
+    data, values, chance = stove(mean, rate, inverse, points, episodes=round(40 / rate))
+    data["mind"]["feedback"] = "full"
+    chosen = case.engine(data).step(last=True).learned.reshape(-1, 2)[:, 0]
+    law, weights = _stationary_law(values, chance, rate)
+    exact = float(weights @ (1.0 / (1.0 + np.exp(-inverse * law))))
+    yield case.mean("chance of the variable arm", exact, chosen)
+    if points > 2:
+        normal = float(full_feedback_choice([mean, 0.0], [1.0, 0.0], rate, inverse)[0])
+        yield case.mean(
+            "chance of the variable arm, normal payoffs", normal, chosen, bias=abs(exact - normal)
+        )
 
 
 @result(
