@@ -107,6 +107,8 @@ def placed(
 
 def in_order(data: Any) -> Any:
     """Return a copy of nested tables and lists with the keys of every table sorted."""
+    if isinstance(data, str | int | float):  # most are; a Mapping takes Python long to tell
+        return data
     if isinstance(data, Mapping):
         return {key: in_order(data[key]) for key in sorted(data, key=str)}
     if isinstance(data, list | tuple):

@@ -80,6 +80,9 @@ def content_hash(model: ScenarioModel) -> str:
     Comments, the order of keys, and the description (title, source, prose, slow, takes) do not
     enter; floats enter by their shortest exact text.
     """
-    data = {key: value for key, value in plain(model).items() if key not in DESCRIPTION}
-    text = json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    # pydantic's own walk: a study hashes each of its points, and `plain` takes five times as long.
+    data = model.model_dump(exclude=set(DESCRIPTION))
+    text = json.dumps(
+        data, sort_keys=True, separators=(",", ":"), allow_nan=False, default=plain_value
+    )
     return hashlib.sha256(text.encode()).hexdigest()
