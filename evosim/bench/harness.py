@@ -197,7 +197,8 @@ def main(quick: bool = False, peers: Sequence[str] | None = None) -> None:
     ProgramError
         evosim itself failed.
     """
-    from evosim.bench.tables import learner_table, show
+    from evosim.bench.studies import measure_studies
+    from evosim.bench.tables import learner_table, show, study_table
 
     chosen, learners = select(peers), select(peers, LEARNER_PEERS)
     plan = QUICK if quick else Plan()
@@ -224,9 +225,11 @@ def main(quick: bool = False, peers: Sequence[str] | None = None) -> None:
             learners,
             status.update,
         )
+        studies = measure_studies(quick, status.update)
     console = Console()
     show(report, console)
     console.print(learner_table(learned))
+    console.print(study_table(studies))
     console.print(
         f"Other processes kept {neighbours.cores():.2f} of {os.cpu_count()} cores busy meanwhile; "
         "above 0.1 the ratios to programs with threads are off."

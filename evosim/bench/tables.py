@@ -12,11 +12,16 @@ from evosim.bench.harness import Report, against, speeds
 from evosim.bench.learners import Learners
 from evosim.bench.programs import BEST_JAX, BEST_JAX_OF, ENGINE, LEARNER, Program
 from evosim.bench.road import DEPTH, EPISODES, STATES
+from evosim.bench.studies import Studies
 from evosim.bench.timing import ratios
 
 GROWTH = 0.2
 SMALL = 0.8
 MEMORY_GIB = 1.0
+EFFICIENCY = 0.9
+OVERHEAD_MS = 20
+PLAN_SECONDS = 10
+PLAN_MIB = 500
 
 
 def show(report: Report, console: Console) -> None:
@@ -197,6 +202,42 @@ def _learner_cells(peer: Program, own: list[float], its: list[float]) -> list[st
     if peer.target is None:
         return [*cells, "", ""]
     return [*cells, f"at most {1 / peer.target:.2g}", _yes(cost * peer.target <= 1.0)]
+
+
+def study_table(studies: Studies) -> Table:
+    """Build the table of studies: workers, the store's cost, a large plan.
+
+    Parameters
+    ----------
+    studies : Studies
+        What was measured.
+
+    Returns
+    -------
+    rich.table.Table
+        One row per measure.
+    """
+    table = Table(title=f"Studies: runs of {studies.run_seconds:.1f} s")
+    table.add_column("measure")
+    for heading in ("measured", "target"):
+        table.add_column(heading, justify="right")
+    table.add_column("reached")
+    for workers, rate in zip(("one worker", "two workers"), studies.per_hour, strict=True):
+        table.add_row(f"runs an hour, {workers}", f"{rate:,.0f}", "", "")
+    mib = studies.plan_bytes / 2**20
+    rows = (
+        ("parallel efficiency of two workers", f"{studies.efficiency:.2f}",
+         f"at least {EFFICIENCY}", studies.efficiency >= EFFICIENCY),
+        ("overhead of a run beside its own time", f"{1e3 * studies.overhead:.1f} ms",
+         f"at most {OVERHEAD_MS} ms", 1e3 * studies.overhead <= OVERHEAD_MS),
+        (f"a plan of {studies.planned:,} runs, start to disk", f"{studies.plan_seconds:.1f} s",
+         f"below {PLAN_SECONDS} s", studies.plan_seconds < PLAN_SECONDS),
+        (f"memory of a plan of {studies.planned:,} runs", f"{mib:,.0f} MiB",
+         f"below {PLAN_MIB} MiB", mib < PLAN_MIB),
+    )  # fmt: skip
+    for what, found, target, reached in rows:
+        table.add_row(what, found, target, _yes(reached))
+    return table
 
 
 def _yes(reached: bool) -> str:

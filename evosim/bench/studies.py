@@ -1,0 +1,227 @@
+"""Measure studies: what a second worker brings, what the store costs, what a large plan costs.
+
+Everything goes through ``evosim.study`` and its store, in a folder of its own that is removed.
+"""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+#: A coin that is worth taking; the numbers after it are filled in.
+SCENARIO = """
+title = "bench"
+seed = 1
+[population]
+agents = {agents}
+replicates = 4
+generations = {generations}
+[world]
+kind = "bandit"
+actions = ["left", "right"]
+[[context]]
+name = "day"
+frequency = 1.0
+payoff = {{ left = 0.0, right = 1.0 }}
+[cues]
+bias = 1
+[genome.policy]
+mutation = 0.1
+[selection]
+kind = "wright-fisher"
+fitness = {{ exponential = 2.0 }}
+[record]
+every = {generations}
+"""
+#: A run for the efficiency takes so long, in seconds; the overhead is that of short ones.
+LONG = 1.5
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is run.
+
+    Attributes
+    ----------
+    runs : int
+        Runs of at least a second, with one worker and with two.
+    short : int
+        Runs of some milliseconds whose overhead is measured.
+    points, replicates : int
+        Of the large plan; their product is its number of runs.
+    """
+
+    runs: int = 16
+    short: int = 400
+    points: int = 10_000
+    replicates: int = 10
+
+
+@dataclass(frozen=True)
+class Studies:
+    """What was measured.
+
+    Attributes
+    ----------
+    run_seconds : float
+        Length of one of the long runs, median.
+    per_hour : (float, float)
+        Long runs an hour with one worker and with two, the workers' start included.
+    overhead : float
+        Seconds beside its own that a short run costs with one worker, median over the study.
+    planned : int
+        Runs of the large plan.
+    plan_seconds : float
+        From the study file to the plan on disk, in a new process with all its imports.
+    plan_bytes : int
+        Peak memory of that process.
+    """
+
+    run_seconds: float
+    per_hour: tuple[float, float]
+    overhead: float
+    planned: int
+    plan_seconds: float
+    plan_bytes: int
+
+    @property
+    def efficiency(self) -> float:
+        """Speed with two workers over twice that with one."""
+        return self.per_hour[1] / (2 * self.per_hour[0])
+
+
+def measure_studies(
+    quick: bool = False, say: Callable[[str], object] = lambda text: None
+) -> Studies:
+    """Do the studies.
+
+    Parameters
+    ----------
+    quick : bool
+        Fewer and shorter runs.
+    say : callable
+        Told in a few words what is being measured.
+    """
+    sizes = Sizes(6, 100, 1_000, 10) if quick else Sizes()
+    with tempfile.TemporaryDirectory(prefix="evosim-bench-") as folder:
+        return _measured(Path(folder), sizes, say)
+
+
+def _measured(folder: Path, sizes: Sizes, say: Callable[[str], object]) -> Studies:
+    say("overhead of a study's runs")
+    overhead = _overhead(folder / "short", sizes.short)
+    say("runs an hour with one and two workers")
+    generations = _generations(folder / "trial")
+    per_hour, own = [], 0.0
+    for workers in (1, 2):
+        name = f"workers{workers}"
+        wall, seconds = _timed(folder / name, sizes.runs, generations, workers)
+        per_hour.append(3600 * sizes.runs / wall)
+        own = median(seconds) if workers == 1 else own
+    say(f"a plan of {sizes.points * sizes.replicates:,} runs")
+    plan_seconds, plan_bytes = _plan(folder / "plan", sizes.points, sizes.replicates)
+    return Studies(
+        own,
+        (per_hour[0], per_hour[1]),
+        overhead,
+        sizes.points * sizes.replicates,
+        plan_seconds,
+        plan_bytes,
+    )
+
+
+def _written(folder: Path, generations: int, agents: int) -> dict[str, Any]:
+    """Write the scenario; return the head of a study of it."""
+    folder.mkdir()
+    text = SCENARIO.format(generations=generations, agents=agents)
+    (folder / "bench.toml").write_text(text, encoding="utf-8")
+    return {
+        "title": "bench",
+        "scenario": str(folder / "bench.toml"),
+        "tables": ["trajectory", "claims"],
+    }
+
+
+def _timed(
+    folder: Path, runs: int, generations: int, workers: int, agents: int = 1_000
+) -> tuple[float, list[float]]:
+    """Do a study of so many runs; return its seconds, and each run's own."""
+    import evosim
+
+    head = _written(folder, generations, agents)
+    rates = [0.05 + 0.001 * k for k in range(runs)]
+    design = {"kind": "grid", "parameters": {"genome.policy.mutation": rates}}
+    began = perf_counter()
+    study = evosim.study({**head, "design": design}, folder / "out", workers=workers)
+    seconds = perf_counter() - began
+    return seconds, study.runs["wall_seconds"].astype(float).tolist()
+
+
+def _generations(folder: Path) -> int:
+    """Return how many generations take the time of a long run; kernels are compiled on the way."""
+    _, seconds = _timed(folder, 3, 400, 1)
+    return max(1, int(400 * LONG / median(seconds)))
+
+
+def _overhead(folder: Path, runs: int) -> float:
+    """Return the seconds per run beside the runs' own, without the worker's start.
+
+    The difference of two studies, one with three times the runs of the other.
+    """
+    few, many = runs // 2, runs + runs // 2
+    spare = []
+    for name, count in (("few", few), ("many", many)):
+        wall, seconds = _timed(folder.with_name(f"{folder.name}-{name}"), count, 4, 1, 20)
+        spare.append(wall - sum(seconds))
+    return (spare[1] - spare[0]) / (many - few)
+
+
+_PLAN = """
+import resource, sys
+from evosim.studies.conduct import _register
+from evosim.studies.file import load_study_file
+from evosim.studies.plan import code_version, make_plan
+from evosim.studies.store import Store
+file = load_study_file(sys.argv[1])
+store, code = Store(sys.argv[2]), code_version()
+plan = make_plan(file, code)
+with store.locked():
+    _register(store, file, plan, code, False, None)
+"""
+
+
+def _plan(folder: Path, points: int, replicates: int) -> tuple[float, int]:
+    """Plan a large study in a new process; return its seconds and peak bytes."""
+    _written(folder, 10, 20)
+    file = folder / "study.toml"
+    file.write_text(
+        f'title = "plan"\nscenario = "bench.toml"\nreplicates = {replicates}\n'
+        f'[design]\nkind = "random"\npoints = {points}\n'
+        '[design.parameters]\n"genome.policy.mutation" = { low = 0.01, high = 0.5 }\n'
+        '"selection.fitness.exponential" = { low = 0.5, high = 4.0 }\n',
+        encoding="utf-8",
+    )
+    began = perf_counter()
+    process = subprocess.Popen([sys.executable, "-c", _PLAN, str(file), str(folder / "out")])
+    _, status, usage = _waited(process)
+    seconds = perf_counter() - began
+    if status:
+        raise RuntimeError(f"planning ended with {status}")
+    return seconds, usage.ru_maxrss * 1024
+
+
+def _waited(process: subprocess.Popen[bytes]) -> tuple[int, int, resource.struct_rusage]:
+    """Wait for a process and return what it used, which `subprocess` does not tell."""
+    import os
+
+    pid, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return pid, process.returncode, usage
