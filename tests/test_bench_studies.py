@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from io import StringIO
+
 import pytest
 from rich.console import Console
 
@@ -12,9 +14,9 @@ from evosim.studies.store import Store
 
 
 def text(found):
-    console = Console(width=110, record=True, quiet=True)
-    console.print(study_table(found))
-    return console.export_text()
+    page = StringIO()
+    Console(width=110, file=page).print(study_table(found))
+    return page.getvalue()
 
 
 def test_a_plan_is_written_by_a_process_of_its_own(tmp_path):
