@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from evosim import criterion
 from evosim.assays import Probe, birth_values, probabilities
+from evosim.culture import Culture
 from evosim.directions import direction_and_length
 from evosim.errors import EngineError, UserError
 from evosim.kernels import landscape as land
@@ -112,6 +113,11 @@ class Engine:
         self.population = found(self.resolved, self.keys)
         model = self.resolved.reward_model
         self.fit = None if model is None else criterion.Fit.empty(self.keys.size, model)
+        self.culture = None
+        if self.resolved.culture is not None:
+            shape = (self.keys.size, self.population.agents)
+            paired = self.resolved.recombination != reproduce.CLONAL
+            self.culture = Culture(self.resolved.culture, *shape, paired)
         self.ledger = Ledger(
             self.resolved,
             self.population,
@@ -130,6 +136,8 @@ class Engine:
         """Go on with other parameters (an intervention or the next phase)."""
         self.resolved = resolved
         self.ledger.rebase(self.population)
+        if self.culture is not None and resolved.culture is not None:
+            self.culture.code = resolved.culture
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return copies of all that the following generations depend on.
@@ -148,6 +156,7 @@ class Engine:
             "extinct": extinct,
             **{name: part.copy() for name, part in self._fitted().items()},
             **ledger.sums(),
+            **({} if self.culture is None else self.culture.state()),
         }
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
@@ -165,11 +174,14 @@ class Engine:
             "real": population.real,
             "bits": population.bits,
             **self._fitted(),
+            **({} if self.culture is None else self.culture.shapes()),
         }
         for name, present in held.items():
-            if state[name].shape != present.shape:
+            if name not in state or state[name].shape != present.shape:
                 raise UserError(
-                    f"the checkpoint's '{name}' has shape {state[name].shape}",
+                    f"the checkpoint's '{name}' has shape {state[name].shape}"
+                    if name in state
+                    else f"the checkpoint has no '{name}'",
                     allowed=str(present.shape),
                     hint="continue with the scenario that wrote it",
                 )
@@ -182,13 +194,15 @@ class Engine:
         for name, present in self._fitted().items():
             present[:] = state[name]
         self.ledger.resume(population, state)
+        if self.culture is not None:
+            self.culture.restore(state)
 
     @in_one_line
     def step(self, *, last: bool = False) -> Lives:
         """Run one generation.
 
         1. Birth: genome to expressed values, the mind's starting memory.
-        2. Transmission: newborns receive through the cultural channel (none here).
+        2. Transmission: newborns receive through the cultural channel.
         3. Life: episodes of perceiving, acting and learning; payoff, acts, learned state.
         4. Fitness: payoff, or what a reward model fitted to all lives so far predicts of it, to
            criterion (costs subtracted) to expected offspring.
@@ -200,7 +214,7 @@ class Engine:
         With `last` the generation lives and is observed, but leaves no offspring.
         """
         genes = self.birth()
-        self.transmission()
+        self.transmission(genes)
         lives = self.life(genes)
         self.fitness(lives)
         if self.observer is not None:
@@ -218,8 +232,12 @@ class Engine:
         """Stage 1: return (R, N, L) expressed values."""
         return expressed(self.resolved, self.population, self.keys, self.generation)
 
-    def transmission(self) -> None:
-        """Stage 2: without a cultural channel newborns receive nothing."""
+    def transmission(self, genes: NDArray[np.float32]) -> None:
+        """Stage 2: newborns receive what the previous generation knew, through the channel."""
+        if self.culture is not None:
+            self.culture.transmit(
+                genes, self.population.count, self.keys, self.generation, self._threads()
+            )
 
     def life(self, genes: NDArray[np.float32]) -> Lives:
         """Stage 3: every agent lives its episodes."""
@@ -231,6 +249,11 @@ class Engine:
             mind = self.resolved.mind
             if mind is not None and mind.rule == life.WEIGHTS:
                 self.ledger.learned(lives.born, lives.learned, mind.policy, lives.count)
+        if self.culture is not None:
+            tables, threads = self.resolved.tables, self._threads()
+            self.culture.live(self.population, self.keys, self.generation, threads)
+            self.culture.earn(lives, 1 if tables is None else tables.episodes)
+            self.culture.close(lives.count, self.generation, threads)
         return lives
 
     def fitness(self, lives: Lives) -> None:
@@ -252,6 +275,8 @@ class Engine:
                 # A long gene is reported by its mean; its cost is on the number of ones.
                 lives.criterion -= slot.gene.cost * part * (slot.loci if not slot.each else 1)
                 column += width
+        if self.culture is not None:
+            self.culture.charge(lives)
         if not np.isfinite(lives.criterion).all():
             r, i = np.argwhere(~np.isfinite(lives.criterion))[0]
             raise EngineError(
@@ -330,6 +355,8 @@ class Engine:
     def close(self, lives: Lives, pedigree: Pedigree) -> None:
         """Stage 8: the ledger closes the generation, and the next one becomes the present."""
         self.ledger.close(self.resolved, self.population, pedigree, lives.acts, self.generation)
+        if self.culture is not None:
+            self.culture.keep(lives, pedigree)
         self.population.swap(pedigree.born.copy())
         self.generation += 1
 

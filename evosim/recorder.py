@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from evosim.assays import Probe, birth_values, death_values
 from evosim.criterion import Fit, ModelCode
+from evosim.culture import QUANTITIES
 from evosim.engine import Engine, Lives
 from evosim.kernels.life import TABLE, WEIGHTS
 from evosim.ledger import Pedigree, haploid_mean
@@ -98,6 +99,7 @@ class Recorder:
             measured = self._assays(engine, lives, g) | self._trials(engine, lives, g)
             self._trajectory(engine, lives, g, measured)
             self._contexts(engine, lives, g)
+            self._information(engine, g)
         if g in self.predicted and engine.resolved.model.predict is not None:
             spec = engine.resolved.model.predict
             found = predict_arm(engine, lives, self.asked, spec, self._past_frequency())
@@ -159,6 +161,8 @@ class Recorder:
             width = len(slot.quantities)
             _add_gene(columns, slot.quantities, bits[..., column : column + width], count)
             column += width
+        if engine.culture is not None:
+            columns.update(engine.culture.columns(count))
         columns.update(measured)
         self._add("trajectory", g, **columns)
 
@@ -289,6 +293,20 @@ class Recorder:
                 for key, value in columns.items()
             },
         )
+
+    def _information(self, engine: Engine, generation: int) -> None:
+        """Write what selection and transmission did to information, once newborns have lived."""
+        culture = engine.culture
+        if culture is None or culture.now is None:
+            return
+        now = culture.now
+        self._ledger_rows(
+            generation, kind="information", quantity=list(QUANTITIES), before=now.before,
+            selection=now.selection, transmission=now.transmission,
+            learning=np.zeros_like(now.before), after=now.after,
+            cumulative_selection=culture.selection.copy(),  # they go on growing
+            cumulative_transmission=culture.transmission.copy(),
+        )  # fmt: skip
 
     def _logits(self, engine: Engine) -> None:
         resolved, ledger = engine.resolved, engine.ledger

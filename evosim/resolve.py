@@ -18,6 +18,7 @@ from evosim.kernels import landscape as land
 from evosim.kernels import reproduce, select
 from evosim.kernels.life import NONE, TABLE, WEIGHTS, MindTables, WorldTables
 from evosim.kernels.tags import Tag
+from evosim.knowledge import CultureCode, make_culture
 from evosim.layout import Layout, make_layout
 from evosim.minds.learner import Learning, UserLearner, learning_of
 from evosim.registry import find, learns, numbers
@@ -119,6 +120,7 @@ class Resolved:
     mutation: MutationCode
     recombination: int
     reward_model: ModelCode | None = None
+    culture: CultureCode | None = None
 
     @property
     def learns(self) -> bool:
@@ -216,6 +218,7 @@ def resolve(
             model.reproduction.recombination, reproduce.MIDPARENT
         ),
         reward_model=reward_model,
+        culture=make_culture(model, layout),
     )
 
 
@@ -378,6 +381,14 @@ def _landscape(model: ScenarioModel, layout: Layout) -> LandscapeCode | None:
     world = model.world
     if not isinstance(world, LandscapeWorld):
         return None
+    if world.shape == "flat":
+        none = np.zeros(0)
+        return LandscapeCode(
+            shape=land.LINEAR, bits=False, locus=0, weights=none, optimum=none, width=none,
+            height=world.height, threshold=0.0, noise=0.0, peak_height=none,
+            peak_value=np.zeros(0, np.int64), essential=np.zeros(0, np.int64), shoulder=none,
+            elsewhere=0.0,
+        )  # fmt: skip
     slot = layout.slot(world.gene)
     if slot is None:
         raise UserError(f"the landscape reads a gene '{world.gene}'", key="world.gene")

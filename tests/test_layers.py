@@ -21,10 +21,10 @@ LAYERS = (
     # handed to them, and checked when a file is: they stand on nothing but scenarios.
     (
         "errors", "units", "toml_text", "user_code", "registry", "scenario", "worlds", "minds",
-        "layout", "criterion", "resolve", "population", "claims", "oracles",
+        "layout", "criterion", "knowledge", "resolve", "population", "claims", "oracles",
     ),
     (
-        "engine", "ledger", "parents", "assays", "trials", "predict", "recorder", "subspace",
+        "engine", "ledger", "culture", "parents", "assays", "trials", "predict", "recorder", "subspace",
         "spectrum", "experience", "directions",
     ),
     (

@@ -47,12 +47,16 @@ INDICES = (
     "occupancy", "occupancy_last", "visit_divergence", "moved_inside", "update_share",
     "displacement", "off_gradient",
 )  # fmt: skip
+#: Bits that agents know; those of the ledger first.
+INFORMATION = tuple(
+    f"information.{name}" for name in ("genetic", "received", "learned", "birth", "death")
+)
 PREDICTORS = ("OBJ-omni", "OBJ-informed", "LEDGER", "FLOOR", "CEIL")
 
 _THRESHOLD = re.compile(r"^(.*\S)\s*(>=|<=|>|<)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)$")
 _ALLOWED = (
     "a trajectory column, assay.NAME, trial.NAME.INDEX, context.NAME.COLUMN, "
-    "ledger.QUANTITY.COLUMN, model.CELL, produced.CELL, "
+    "ledger.QUANTITY.COLUMN, information.SOURCE, model.CELL, produced.CELL, "
     "score.PREDICTOR[.training]; A - B; MEASURE > NUMBER; differs.MEASURE"
 )
 
@@ -187,6 +191,11 @@ def measure_names(
         for what in ("model", "produced")
     )
     quantities = set(model.ledger.indices)
+    if model.knowledge is not None:
+        names.update(INFORMATION)
+        if model.knowledge.pool != "counted":
+            names.add("information.distinct")
+        quantities.update(("information.all", *INFORMATION[:3]))
     for gene in model.ledger.directions:
         quantities.update(direction_names(gene))
     for label in _labels(gene_labels):
@@ -264,7 +273,7 @@ def _unit_term(term: str, model: ScenarioModel | None) -> bool:
     if first in ("ledger", "score", "context"):
         act = first == "ledger" and rest.startswith("act:")
         return term.endswith(".frequency") or (act and term.endswith((".before", ".after")))
-    if first in ("model", "produced"):
+    if first in ("model", "produced", "information"):
         return False
     if first == "trial":
         return term.endswith(tuple(f".{name}" for name in SHARES))

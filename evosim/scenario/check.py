@@ -13,6 +13,7 @@ from evosim.errors import UserError, did_you_mean
 from evosim.scenario.arms import ArmCell
 from evosim.scenario.biology import Replay
 from evosim.scenario.check_biology import check_biology
+from evosim.scenario.check_culture import check_culture, culture_genes
 from evosim.scenario.keys import join_key, split_key
 from evosim.scenario.model import ScenarioModel
 from evosim.scenario.study_parts import Assay, Measure, Trial
@@ -48,7 +49,8 @@ def check_model(model: ScenarioModel, extra_genes: Iterable[str] = ()) -> None:
             _check_trial(trial, model)
     _check_exact_assays(model)
     _check_interventions(model)
-    check_biology(model, extra_genes)
+    check_biology(model, (*extra_genes, *culture_genes(model)))
+    check_culture(model)
 
 
 def check_arms(model: ScenarioModel, cells: Sequence[ArmCell]) -> None:

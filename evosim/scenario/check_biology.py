@@ -67,7 +67,7 @@ def locus_count(name: str, model: ScenarioModel) -> int | None:
 
 
 def _check_landscape_gene(world: LandscapeWorld, model: ScenarioModel) -> None:
-    if world.gene not in model.genome:
+    if world.shape != "flat" and world.gene not in model.genome:
         raise UserError(
             f"there is no gene '{world.gene}'",
             key="world.gene",
@@ -92,7 +92,7 @@ def _check_read_genes(model: ScenarioModel, extra: tuple[str, ...]) -> None:
     is_landscape = isinstance(model.world, LandscapeWorld)
     known = list(getattr(model.mind, "genes", ()))
     if isinstance(model.world, LandscapeWorld):
-        known = [model.world.gene]
+        known = [model.world.gene] if model.world.shape != "flat" else []
     known += [*extra, *NEUTRAL]
     for name in model.genome:
         if name not in known and not name.startswith(NEUTRAL):
@@ -107,9 +107,11 @@ def _check_read_genes(model: ScenarioModel, extra: tuple[str, ...]) -> None:
 def _check_kind(name: str, gene: Gene, model: ScenarioModel) -> None:
     if gene.kind != "bits" or name.startswith(NEUTRAL) or user_parts(model):
         return
+    if model.knowledge is not None and name == model.knowledge.gene:
+        return
     if not (isinstance(model.world, LandscapeWorld) and name == model.world.gene):
         raise UserError(
-            "bits are for the gene of a landscape and for neutral markers",
+            "bits are for the gene of a landscape, innate knowledge and neutral markers",
             key=join_key(["genome", name, "kind"]),
             allowed="'real'",
         )
@@ -140,8 +142,8 @@ def _check_initial(name: str, gene: Gene, model: ScenarioModel) -> None:
 
 
 def _check_landscape(world: LandscapeWorld, model: ScenarioModel) -> None:
-    gene = model.genome[world.gene]
-    loci = locus_count(world.gene, model)
+    gene = model.genome.get(world.gene, Gene())
+    loci = locus_count(world.gene, model) if world.gene in model.genome else None
     for key, read_by in (
         ("weights", ("linear", "threshold")),
         ("optimum", ("quadratic",)),
@@ -166,7 +168,7 @@ def _check_landscape(world: LandscapeWorld, model: ScenarioModel) -> None:
             )
     if world.shape == "peaks":
         _check_peaks(world, gene, loci or 1)
-    elif gene.kind == "bits" and world.shape != "linear":
+    elif gene.kind == "bits" and world.shape not in ("linear", "flat"):
         raise UserError(
             f"shape '{world.shape}' reads real numbers",
             key="world.shape",

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from evosim.scenario.base import OPTIONAL_NAME_PATTERN, Name, Table
 from evosim.scenario.biology import Gene, Population, Reproduction, Selection
+from evosim.scenario.culture import Channel, Knowledge
 from evosim.scenario.minds import Mind, ReflexMind
 from evosim.scenario.study_parts import (
     Arm,
@@ -48,6 +49,8 @@ class ScenarioModel(Table):
     cues: dict[Name, CueEntry] = Field(default_factory=dict)
     mind: Mind = Field(default_factory=ReflexMind)
     genome: dict[Name, Gene]
+    knowledge: Knowledge | None = None
+    channel: Channel | None = None
     selection: Selection
     reproduction: Reproduction = Field(default_factory=Reproduction)
     phase: list[Phase] = Field(default_factory=list)

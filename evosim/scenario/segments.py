@@ -14,13 +14,14 @@ from evosim.scenario.resolved import plain
 from evosim.scenario.study_parts import Intervention, Phase
 
 #: Tables whose numbers say how agents live, breed and mutate: they may change during a run.
-_MUTABLE = ("world", "context", "cues", "mind", "genome", "selection")
+_MUTABLE = ("world", "context", "cues", "mind", "genome", "knowledge", "channel", "selection")
 #: Keys in them that fix the shape of arrays, or only matter at the start.
 _FIXED = {
     ("genome", "loci"): "the number of loci",
     ("genome", "initial"): "how a gene starts",
     ("mind", "hidden"): "the number of hidden units",
     ("world", "length"): "the number of states",
+    ("knowledge", "items"): "the size of the pool",
 }
 
 

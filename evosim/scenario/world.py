@@ -152,9 +152,10 @@ class LandscapeWorld(Table):
     """Payoff straight from genes: no states, one evaluation per life."""
 
     kind: Literal["landscape"]
-    shape: Literal["linear", "quadratic", "threshold", "peaks"] = Field(
+    shape: Literal["linear", "quadratic", "threshold", "peaks", "flat"] = Field(
         description="linear: sum of weight * value; quadratic: minus the squared distance over "
-        "2 width^2; threshold: 1 above the threshold of the sum, else 0; peaks: bit networks"
+        "2 width^2; threshold: 1 above the threshold of the sum, else 0; peaks: bit networks; "
+        "flat: the height, whatever the genes (what is known may pay)"
     )
     gene: Name = "trait"
     weights: float | list[float] = Field(default=1.0, description="per locus (linear, threshold)")

@@ -1,0 +1,103 @@
+"""Combinations of knowledge, channel, genome and selection that cannot work or do nothing."""
+
+from __future__ import annotations
+
+from evosim.errors import UserError, did_you_mean
+from evosim.scenario.culture import Channel, Knowledge
+from evosim.scenario.keys import join_key
+from evosim.scenario.model import ScenarioModel
+
+#: Genes that stand in for a number of the channel.
+CHANNEL_GENES = ("copying", "fidelity", "models")
+
+
+def culture_genes(model: ScenarioModel) -> tuple[str, ...]:
+    """Return the genes that knowledge and channel read."""
+    innate = (model.knowledge.gene,) if model.knowledge and model.knowledge.gene else ()
+    return (*innate, *(CHANNEL_GENES if model.channel else ()))
+
+
+def check_culture(model: ScenarioModel) -> None:
+    """Check knowledge and channel against the rest of the scenario.
+
+    Raises
+    ------
+    UserError
+        With the key and what is allowed.
+    """
+    knowledge, channel = model.knowledge, model.channel
+    if knowledge is None:
+        if channel is not None:
+            raise UserError(
+                "there is nothing to pass on", key="channel", allowed="with a table [knowledge]"
+            )
+        return
+    _check_gene(knowledge, model)
+    if model.selection.kind == "moran":
+        raise UserError(
+            "knowledge needs generations that do not overlap",
+            key="selection.kind",
+            allowed="any scheme but 'moran'",
+        )
+    if model.selection.model is not None:
+        raise UserError(
+            "knowledge is no outcome of an episode that a reward model could be fitted to",
+            key="selection.model",
+            allowed="no model beside [knowledge]",
+        )
+    if channel is not None:
+        _check_channel(channel, knowledge, model)
+
+
+def _check_gene(knowledge: Knowledge, model: ScenarioModel) -> None:
+    if knowledge.gene is None:
+        return
+    gene = model.genome.get(knowledge.gene)
+    bits = [name for name, spec in model.genome.items() if spec.kind == "bits"]
+    if gene is None or gene.kind != "bits":
+        raise UserError(
+            f"there is no gene of bits called '{knowledge.gene}'",
+            key="knowledge.gene",
+            allowed=", ".join(bits) or "the name of a gene of kind 'bits'",
+            hint=did_you_mean(knowledge.gene, bits),
+        )
+    key = join_key(["genome", knowledge.gene, "loci"])
+    if gene.loci is None:
+        raise UserError("says not how many items can be innate", key=key, allowed="a whole number")
+    if knowledge.innate == "masked" and gene.loci > (knowledge.items or 0):
+        raise UserError(
+            f"{gene.loci} innate items of a pool of {knowledge.items}",
+            key=key,
+            allowed=f"at most {knowledge.items}, or knowledge.innate = 'disjoint'",
+        )
+    if model.population.ploidy == 2:
+        raise UserError(
+            "two haplotypes may disagree on what is innate",
+            key="population.ploidy",
+            allowed="1 with knowledge.gene",
+        )
+
+
+def _check_channel(channel: Channel, knowledge: Knowledge, model: ScenarioModel) -> None:
+    for name in CHANNEL_GENES:
+        gene = model.genome.get(name)
+        if gene is not None and (gene.kind != "real" or (gene.loci or 1) != 1):
+            raise UserError(
+                "a gene of the channel is one real locus",
+                key=join_key(["genome", name]),
+                allowed="kind = 'real', loci = 1",
+            )
+    if knowledge.pool == "counted" and (channel.models > 1 or "models" in model.genome):
+        raise UserError(
+            "numbers of items do not tell which of them two models share",
+            key="channel.models" if channel.models > 1 else "genome.models",
+            allowed="one model, or knowledge.pool = 'open'",
+        )
+    if channel.path == "vertical":
+        parents = 2 if model.reproduction.kind == "recombining" else 1
+        if channel.models > parents or "models" in model.genome:
+            raise UserError(
+                f"a newborn has {parents} parent{'s' * (parents > 1)}",
+                key="channel.models" if channel.models > parents else "genome.models",
+                allowed=f"at most {parents}, or path = 'oblique'",
+            )
