@@ -125,6 +125,9 @@ def _bytes_per_agent(model: ScenarioModel, world: TabularWorld | None) -> int:
         if getattr(model.mind, "learning", "values") != "none":
             values = max(_policy(model, world), len(world.percept_cue) * len(world.actions))
             each += 16 * (values + world.start_cdf.size)
+    if model.knowledge is not None:
+        # Knowledge of two generations, sources of both, pedigree, payoff.
+        each += 16 * ((model.knowledge.items or 64) + 63) // 64 + 2 * 24 + 40
     if model.selection.kind == "replay":
         each += 8 * model.population.generations
     return each

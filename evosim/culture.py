@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 F64 = NDArray[np.float64]
 
-#: Where information comes from, in the order of the columns of `Culture.values`; then their sum.
+#: Where information comes from, in the order of the columns of `Culture.information`.
 SOURCES = ("genetic", "received", "learned")
 #: What the ledger follows, as its table names it.
 QUANTITIES = tuple(f"information.{name}" for name in (*SOURCES, "all"))
@@ -46,7 +46,9 @@ class Culture:
     ----------
     known : (R, N, W) uint64
         Items received and found by the living generation.
-    values : (R, N, 3) float64
+    lived : (R, N, W) uint64
+        Those of the generation that lived last, at death.
+    information : (R, N, 3) float64
         Bits by source, at death.
     now : Terms or None
         Price terms from the previous generation's deaths to the present one's.
@@ -58,16 +60,17 @@ class Culture:
         self.code = code
         shape = (replicates, agents)
         self.known = np.zeros((*shape, code.words), np.uint64)
+        self.lived = self.known
         self.innate = np.zeros((*shape, (code.loci + 63) // 64), np.uint64)
         self.learned = np.zeros(shape, np.int64)
-        self.values = np.zeros((*shape, 3))
+        self.information = np.zeros((*shape, 3))
         self.now: Terms | None = None
         self.worst = 0.0
         self.selection = np.zeros((replicates, len(QUANTITIES)))
         self.transmission = np.zeros((replicates, len(QUANTITIES)))
         # The previous generation: nobody before the founders.
         self.shown = np.zeros_like(self.known)
-        self.past = np.zeros_like(self.values)
+        self.past = np.zeros_like(self.information)
         self.payoff = np.zeros(shape)
         self.before = np.zeros(replicates, np.int64)
         self.parent = np.zeros(shape, np.int32)
@@ -172,23 +175,24 @@ class Culture:
             )  # fmt: skip
         run_blocks(
             kernels.tally, replicates, threads, code.counted, code.masked, count, self.innate,
-            self.known, self.learned, self.values,
+            self.known, self.learned, self.information,
         )  # fmt: skip
         alive = np.arange(agents)[None, :] < count[:, None]
-        self.values[~alive] = 0.0
+        self.information[~alive] = 0.0
+        self.lived = self.known
 
     def earn(self, lives: Lives, episodes: int) -> None:
         """Add to the lives' payoff what knowledge brings in each episode."""
         if self.code.payoff:
-            lives.payoff += self.code.payoff * episodes * self.values.sum(axis=2)
+            lives.payoff += self.code.payoff * episodes * self.information.sum(axis=2)
 
     def charge(self, lives: Lives) -> None:
         """Take from the criterion what finding and receiving cost."""
         code = self.code
         if code.learning_cost:
-            lives.criterion -= code.learning_cost * self.values[..., 2]
+            lives.criterion -= code.learning_cost * self.information[..., 2]
         if code.channel is not None and code.channel.cost:
-            lives.criterion -= code.channel.cost * self.values[..., 1]
+            lives.criterion -= code.channel.cost * self.information[..., 1]
 
     def close(self, count: NDArray[np.int64], generation: int, threads: int) -> None:
         """Close the Price equation from the previous generation's deaths to this one's.
@@ -201,7 +205,7 @@ class Culture:
         if not self.before.any():
             return
         pedigree = Pedigree(self.gametes, self.parent, self.mate, np.zeros((0, 0), np.int32), count)
-        parents, children = (_with_sum(values) for values in (self.past, self.values))
+        parents, children = (_with_sum(values) for values in (self.past, self.information))
         self.now, residual = price_terms(self.before, pedigree, parents, children, threads)
         worst = float(residual.max(initial=0.0))
         if not worst <= BOUND:
@@ -220,7 +224,7 @@ class Culture:
         self.shown, self.known = self.known, self.shown
         # Places without an agent hold whatever was there: a resumed run would not know it.
         self.shown[np.arange(agents)[None, :] >= lives.count[:, None]] = 0
-        self.past = self.values.copy()
+        self.past = self.information.copy()
         self.payoff = lives.payoff.copy()
         self.before = lives.count.copy()
         newborn = np.arange(agents)[None, :] < pedigree.born[:, None]
@@ -231,7 +235,7 @@ class Culture:
     def columns(self, count: NDArray[np.int64]) -> dict[str, F64]:
         """Return what the trajectory says of knowledge: means over agents, in bits."""
         n = np.maximum(count, 1)
-        mean = np.where((count > 0)[:, None], self.values.sum(axis=1) / n[:, None], np.nan)
+        mean = np.where((count > 0)[:, None], self.information.sum(axis=1) / n[:, None], np.nan)
         genetic, received, learned = mean.T
         columns = {
             "information.genetic": genetic.copy(),

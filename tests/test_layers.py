@@ -24,8 +24,8 @@ LAYERS = (
         "layout", "criterion", "knowledge", "resolve", "population", "claims", "oracles",
     ),
     (
-        "engine", "ledger", "culture", "parents", "assays", "trials", "predict", "recorder", "subspace",
-        "spectrum", "experience", "directions",
+        "engine", "ledger", "culture", "parents", "assays", "trials", "predict", "recorder",
+        "subspace", "spectrum", "experience", "directions",
     ),
     (
         "simulate", "checkpoint", "forks", "frames", "studies", "results", "record", "output",

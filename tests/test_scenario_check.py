@@ -20,7 +20,7 @@ REFUSED = [
         "coinrun",
         {"genome.policy": {"kind": "bits", "initial": {"probability": 0.5}}},
         "genome.policy.kind",
-        "bits are for the gene of a landscape and for neutral markers",
+        "bits are for the gene of a landscape, innate knowledge and neutral markers",
     ),
     ("coinrun", {"population.ploidy": 2}, "population.ploidy", "need two parents"),
     ("coinrun", {"population.limit": 10}, "population.limit", "below the 500 agents"),

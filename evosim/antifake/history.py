@@ -42,10 +42,11 @@ PARTS = {
     "mate": "pedigree",
     "acts": "acts",
     "learned": "what is learned",
+    "known": "what is known",
     "payoff": "payoffs",
 }
-BEHAVIOUR = ("real", "bits", "acts", "learned")
-LIVES = ("real", "bits", "parent", "mate", "acts", "learned")
+BEHAVIOUR = ("real", "bits", "acts", "learned", "known")
+LIVES = ("real", "bits", "parent", "mate", "acts", "learned", "known")
 
 
 @dataclass
@@ -73,9 +74,11 @@ class History:
         """Write down one generation's lives."""
         self.count.append(lives.count.copy())
         alive = np.arange(lives.payoff.shape[1])[None, :] < lives.count[:, None]
+        culture = self.engine.culture
+        known = np.zeros((*lives.payoff.shape, 0)) if culture is None else culture.lived
         values: dict[str, NDArray[Any]] = {
             "real": real, "bits": bits, "acts": lives.acts,
-            "learned": lives.learned, "payoff": lives.payoff,
+            "learned": lives.learned, "known": known, "payoff": lives.payoff,
         }  # fmt: skip
         for name, value in values.items():
             self.parts[name].append(_kept(value, alive))

@@ -3,7 +3,7 @@
 - selection: everyone has the same fitness.
 - learning: nobody learns. Reflexes have no update rule; all else has rates of 0, and a reflective
   planner is alarmed by nothing.
-- transmission: no gene with an effect mutates.
+- transmission: no gene with an effect mutates; where there is a channel, nobody copies.
 
 The effect's arm must then give the value of its start by an equivalence test (the whole interval
 within the declared margin; Schuirmann 1987), and must not do so with the mechanism on, or there
@@ -81,6 +81,8 @@ def switched_off(scenario: Scenario, model: ScenarioModel) -> dict[str, Any]:
                 "criterion": criterion,
             }
         }
+    if mechanism == "transmission" and model.channel is not None:
+        return {"channel.copying": 0.0}
     if mechanism == "transmission":
         genes = [name for name in model.genome if not name.startswith(NEUTRAL)]
         return {f"genome.{name}.mutation": 0.0 for name in genes}
@@ -103,6 +105,8 @@ _UNMOVED = 1e30
 def _unlearning(model: ScenarioModel) -> dict[str, Any]:
     """Return the changes that keep an agent what it is at birth; none where there are none."""
     mind = model.mind
+    if model.knowledge is not None and getattr(mind, "learning", "none") == "none":
+        return {"knowledge.learning": 0.0}
     if isinstance(mind, ReflexMind):
         return {"mind.learning": "none", "mind.learning_rate": 0.0}
     if isinstance(mind, UserMind) or _RATES & set(model.genome):

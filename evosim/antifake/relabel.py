@@ -244,7 +244,9 @@ def _landscape_differences(
     first = stretches[0][1]
     code, layout = first.landscape, first.layout
     assert code is not None
-    slot = next(s for s in layout.real + layout.bits if _reads(first, s.name))
+    slot = next((s for s in layout.real + layout.bits if _reads(first, s.name)), None)
+    if slot is None:
+        return [], {}
     # Networks name their loci by their place: those up to the next network's last are alike.
     edges = sorted({0, slot.loci, *code.essential.tolist()})
     groups = [np.arange(a, b) for a, b in pairwise(edges)]
@@ -275,13 +277,17 @@ def _landscape_differences(
 
 
 def _reads(resolved: Resolved, name: str) -> bool:
-    return name == getattr(resolved.model.world, "gene", None)
+    model = resolved.model
+    innate = None if model.knowledge is None else model.knowledge.gene
+    return name in (getattr(model.world, "gene", None), innate)
 
 
 def _other_order(resolved: Resolved, slot: Any, loci: Loci) -> Resolved:
     code = resolved.landscape
     assert code is not None
     order = loci.old
+    if code.weights.size != order.size:
+        return resolved  # flat: what pays is known, and every item pays alike
     weights, optimum, width = code.weights[order], code.optimum[order], code.width[order]
     turned_code = replace(code, weights=weights, optimum=optimum, width=width)
     resolved = replace(resolved, landscape=turned_code)

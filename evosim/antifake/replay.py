@@ -72,7 +72,16 @@ def other_payoffs(cell: ArmCell) -> Stretches:
         return replace(world, payoff=rng.normal(size=world.payoff.shape))
 
     stretches = stretches_of(renumbered(small(cell.model), "payoff", rng), altered)
-    return [(start, _other_landscape(resolved, rng)) for start, resolved in stretches]
+    return [
+        (start, _other_culture(_other_landscape(resolved, rng), rng))
+        for start, resolved in stretches
+    ]
+
+
+def _other_culture(resolved: Resolved, rng: np.random.Generator) -> Resolved:
+    if resolved.culture is None:
+        return resolved
+    return replace(resolved, culture=replace(resolved.culture, payoff=float(rng.normal())))
 
 
 def _other_landscape(resolved: Resolved, rng: np.random.Generator) -> Resolved:

@@ -31,6 +31,12 @@ _FIXED = {
     "criterion": ("criterion", "mean criterion"),
     "offspring_variance": ("opportunity for selection", "variance of relative offspring numbers"),
     "learned": ("learning within life", "mean |policy at death - at birth|"),
+    "information.genetic": ("genetic information", "bits per agent"),
+    "information.received": ("received information", "bits per agent"),
+    "information.learned": ("learned information", "bits per agent"),
+    "information.birth": ("all information at birth", "bits per agent"),
+    "information.death": ("all information at death", "bits per agent"),
+    "information.distinct": ("distinct items known", "items"),
 }
 _KEYS = ("arm", "replicate", "generation", "extinct")
 #: Indices of trials: what they are called, the axis label, and the bounds.
@@ -199,8 +205,9 @@ def is_marker(name: str) -> bool:
 
 
 def _telling(trajectory: pd.DataFrame) -> list[str]:
-    """Return population size and learning where they say anything."""
-    known = [name for name in ("agents", "learned") if name in trajectory]
+    """Return population size, learning and information where they say anything."""
+    wanted = ("agents", "learned", "information.death", "information.genetic")
+    known = [name for name in wanted if name in trajectory]
     return [name for name in known if _range(trajectory[name]) > 0]
 
 

@@ -49,8 +49,8 @@ def check_model(model: ScenarioModel, extra_genes: Iterable[str] = ()) -> None:
             _check_trial(trial, model)
     _check_exact_assays(model)
     _check_interventions(model)
-    check_biology(model, (*extra_genes, *culture_genes(model)))
     check_culture(model)
+    check_biology(model, (*extra_genes, *culture_genes(model)))
 
 
 def check_arms(model: ScenarioModel, cells: Sequence[ArmCell]) -> None:
