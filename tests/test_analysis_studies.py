@@ -11,7 +11,7 @@ import pytest
 
 from evosim.catalogue import describe_file
 from evosim.errors import UserError
-from evosim.plots.script import find_study, study_script
+from evosim.plots.script import every_study_script, find_study, study_script
 from evosim.plots.style import figure_style
 
 ROOT = Path(__file__).parents[1]
@@ -42,8 +42,9 @@ def made(threshold):
 @pytest.mark.parametrize("file", STUDIES, ids=lambda file: file.stem)
 def test_shipped_studies_are_sound_and_have_a_figure(file):
     assert " runs (" in describe_file(file)
-    assert (ROOT / "analysis" / file.name).with_suffix(".py").exists()
     data = tomllib.loads(file.read_text())
+    # A script of its own, or the one for all that say what their figure shows.
+    assert "dose" in data or (ROOT / "analysis" / file.name).with_suffix(".py").exists()
     assert data["prose"]
     assert file.read_text().startswith("#:schema ../../evosim/schema/study.schema.json\n")
 
@@ -82,3 +83,56 @@ def test_what_is_missing_is_one_line(script, tmp_path, capsys):
     study.assays = study.assays[(study.assays["assay"] != "runs right past it").to_numpy()]
     with pytest.raises(UserError, match="needs an assay 'runs right past it'"):
         script["draw"](study)
+
+
+# The figures of all studies that say what theirs shows
+
+
+class Dosed:
+    """A study of a made-up effect that turns at .3."""
+
+    path = Path("there")
+    parameters = ("rho",)
+    keys = {"rho": "context.coin left.frequency"}  # noqa: RUF012
+    scenario = SimpleNamespace(
+        model=SimpleNamespace(arm=[SimpleNamespace(name="off", control=True)])
+    )
+
+    def __init__(self, **dose):
+        self.info = {"title": "Turns", "dose": {"measure": "assay.turned", **dose}}
+
+    def counts(self):
+        return {"done": 5}
+
+    def measured(self, measure, generation):
+        rng = np.random.default_rng(3)
+        rows = [
+            {"rho": rho, "arm": arm, "replicate": r, "value": rng.normal(rho > 0.3, 0.1)}
+            for rho in (0.1, 0.2, 0.4, 0.5)
+            for arm in ("base", "off")
+            for r in range(6)
+        ]
+        return pd.DataFrame(rows)
+
+
+def test_a_dose_is_drawn_with_what_theory_says():
+    doses = runpy.run_path(str(ROOT / "analysis" / "doses.py"))
+    study = Dosed(thresholds=[0.3], level=0.5, predicted=[0.0, 0.0, 1.0, 1.0], generation=7)
+    assert doses["has_dose"](study)
+    with figure_style():
+        figure = doses["draw"](study)
+        figure.draw_without_rendering()
+    ax = figure.axes[-1]
+    assert ax.get_xlabel() == "rho (context.coin left.frequency)"
+    assert ax.get_ylabel() == "turned"
+    drawn = [(list(x.get_xdata()), list(x.get_ydata())) for x in ax.lines]
+    assert any(set(x) == {0.3} for x, _ in drawn)
+    assert ([0.1, 0.2, 0.4, 0.5], [0.0, 0.0, 1.0, 1.0]) in drawn
+    assert "generation 7" in figure.get_supxlabel()
+
+
+def test_studies_without_a_dose_are_passed_over(tmp_path, capsys):
+    doses = runpy.run_path(str(ROOT / "analysis" / "doses.py"))
+    assert not doses["has_dose"](SimpleNamespace(info={"dose": None}))
+    assert every_study_script("", doses["has_dose"], doses["draw"], [str(tmp_path)]) == 2
+    assert "holds no study with a figure of this kind" in capsys.readouterr().err

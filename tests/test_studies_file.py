@@ -101,6 +101,18 @@ def test_mistakes_of_designs_are_told_in_one_line(tmp_path, design, said):
     assert said in error(tmp_path, MUTATION.format("", *design))
 
 
+@pytest.mark.parametrize(
+    ("dose", "said"),
+    [
+        ("parameter = 'nu'", "dose.parameter: the design has no such parameter; allowed: mu, pop"),
+        ("predicted = [1]", "dose.predicted: 1 values for 2 of 'mu'"),
+        ("scale = 'ln'", "dose.scale: 'ln' is not allowed"),
+    ],
+)
+def test_mistakes_about_the_figure_are_told_in_one_line(tmp_path, dose, said):
+    assert said in error(tmp_path, f"{case.STUDY}\n[dose]\nmeasure = 'payoff'\n{dose}\n")
+
+
 def test_the_schema_in_the_package_is_that_of_the_models():
     assert SCHEMA_FILE.read_text() == schema_text()
     schema = json.loads(schema_text())

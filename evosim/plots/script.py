@@ -87,6 +87,62 @@ def _script(
     return 0
 
 
+def every_study_script(
+    describe: str,
+    wanted: Callable[[Study], bool],
+    draw: Callable[[Study], Figure],
+    argv: Sequence[str] | None = None,
+) -> int:
+    """Draw a figure for each study of a folder that has one; return the exit code.
+
+    Parameters
+    ----------
+    describe : str
+        What the figures show, for ``--help``.
+    wanted : callable
+        Whether a study has such a figure.
+    draw : callable
+        Makes the figure from the study.
+    argv : sequence of str, optional
+        Arguments (default: those of the command line).
+    """
+    parser = argparse.ArgumentParser(description=describe)
+    parser.add_argument(
+        "results",
+        nargs="?",
+        type=Path,
+        default=Path("results"),
+        metavar="RESULTS_DIR",
+        help="a study's directory, or a folder that holds some",
+    )
+    given = parser.parse_args(argv)
+    try:
+        studies = [study for study in find_studies(given.results) if wanted(study)]
+        if not studies:
+            raise UserError(
+                "holds no study with a figure of this kind",
+                file=given.results,
+                hint="make one with: make study STUDY=scenarios/studies/cliff_dose.toml",
+            )
+        for study in studies:
+            with figure_style():
+                for path in _write(draw(study), study, study.path.name, None):
+                    print(path)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def find_studies(folder: Path) -> list[Study]:
+    """Return the study in `folder` itself, or those in its subfolders, by name."""
+    from evosim.studies.results import load_study
+    from evosim.studies.store import Store
+
+    below = sorted(folder.iterdir()) if folder.is_dir() else []
+    return [load_study(place) for place in (folder, *below) if Store(place).exists]
+
+
 def find_run(folder: Path, name: str) -> Run:
     """Return the run in `folder` itself, or in its subfolder `name`.
 

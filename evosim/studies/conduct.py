@@ -123,6 +123,8 @@ def _register(
         "title": file.model.title,
         "systems": file.model.systems,
         "design": file.model.design.kind,
+        "names": dict(file.model.names),
+        "dose": None if file.model.dose is None else plain(file.model.dose),
         "study_file": None if file.path is None else str(file.path),
         "code": code,
         "versions": versions(),

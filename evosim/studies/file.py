@@ -20,7 +20,7 @@ from evosim.scenario.lines import KeyLines
 from evosim.scenario.load import in_order, parse, placed, read_text
 from evosim.scenario.override import restated
 from evosim.studies.designs import parameters_of
-from evosim.studies.model import _KINDS, ListDesign, StudyModel
+from evosim.studies.model import _KINDS, GridDesign, ListDesign, StudyModel
 
 #: The file in the package.
 SCHEMA_FILE = Path(__file__).resolve().parent.parent / "schema" / "study.schema.json"
@@ -190,6 +190,7 @@ def _check_parameters(model: StudyModel, base: Scenario) -> None:
     """Refuse parameters that are no keys, or that would hide a column."""
     names = parameters_of(model)
     _check_names(model, names)
+    _check_dose(model, names)
     if isinstance(model.design, ListDesign):
         for i, point in enumerate(model.design.points):
             missing = [name for name in names if name not in point]
@@ -214,6 +215,30 @@ def _check_parameters(model: StudyModel, base: Scenario) -> None:
         if key in model.set:
             raise UserError(f"{key} stands in both set and design", key=place)
         keys[key] = name
+
+
+def _check_dose(model: StudyModel, names: Sequence[str]) -> None:
+    """Refuse a figure over a parameter that is none, or with another number of predictions."""
+    dose = model.dose
+    if dose is None:
+        return
+    name = dose.parameter or names[0]
+    if name not in names:
+        raise UserError(
+            "the design has no such parameter",
+            key="dose.parameter",
+            allowed=", ".join(names),
+            hint=did_you_mean(name, names),
+        )
+    if not dose.predicted:
+        return
+    if not isinstance(model.design, GridDesign):
+        raise UserError("predicted values belong to a design of kind 'grid'", key="dose.predicted")
+    wanted = len(model.design.parameters[name])
+    if len(dose.predicted) != wanted:
+        raise UserError(
+            f"{len(dose.predicted)} values for {wanted} of '{name}'", key="dose.predicted"
+        )
 
 
 def _check_names(model: StudyModel, used: Sequence[str]) -> None:

@@ -153,6 +153,29 @@ Design = Annotated[
 ]
 
 
+class Dose(Table):
+    """What a study's figure shows: a measure against a parameter, beside what theory says."""
+
+    measure: Annotated[str, Field(min_length=1)] = Field(description="as in a claim")
+    parameter: Name | None = Field(
+        default=None, description="a parameter of the design (default: its first)"
+    )
+    generation: Annotated[int, Field(ge=0)] | None = Field(
+        default=None, description="when the measure is read (default: in the last generation)"
+    )
+    thresholds: list[float] = Field(
+        default_factory=list, description="values of the parameter at which theory has a turn"
+    )
+    level: float | None = Field(
+        default=None, description="a value of the measure that theory singles out"
+    )
+    predicted: list[float] = Field(
+        default_factory=list,
+        description="what theory has the measure be, at each value of the parameter in turn",
+    )
+    scale: Literal["linear", "log"] = Field(default="linear", description="of the parameter's axis")
+
+
 class StudyModel(Table):
     """Every key of a study file.
 
@@ -171,6 +194,7 @@ class StudyModel(Table):
     prose: str = Field(default="", description="what is asked, and why")
     takes: str = Field(default="", description="how long all runs take")
     design: Design
+    dose: Dose | None = Field(default=None, description="what the study's figure shows")
     names: dict[Name, str] = Field(
         default_factory=dict,
         description="short name = key of the scenario; the name is then the parameter's column",

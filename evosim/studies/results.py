@@ -63,6 +63,12 @@ class Study:
         return [str(name) for name in self.plan.columns if name not in COLUMNS]
 
     @property
+    def keys(self) -> dict[str, str]:
+        """The key of the scenario that each parameter sets."""
+        names = self.info.get("names", {})
+        return {name: str(names.get(name, name)) for name in self.parameters}
+
+    @property
     def runs(self) -> pd.DataFrame:
         """One row per planned run: parameters, seed, status, and how it was done.
 
