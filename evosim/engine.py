@@ -385,7 +385,7 @@ class Engine:
         if learning is None:
             run_blocks(
                 life.live, replicates * per, self._threads(), resolved.world_tag, tables,
-                resolved.mind_tag, mind, resolved.context_cdf, self.keys, self.generation, offset,
+                resolved.mind_tag, mind, resolved.schedule, self.keys, self.generation, offset,
                 resolved.lazy, lives.count, lives.genes, lives.payoff, lives.acts,
                 context_payoff, context_episodes,
             )  # fmt: skip
@@ -394,7 +394,7 @@ class Engine:
             lives.learned = np.zeros((replicates, agents, learning.reported))
             run_blocks(
                 live_and_learn, replicates * per, self._threads(), resolved.world_tag, tables,
-                learning.tag, learning.tables, learning.size, resolved.context_cdf,
+                learning.tag, learning.tables, learning.size, resolved.schedule,
                 tables.start_cdf, 0, np.zeros(0, np.int64), self.keys, self.generation,
                 offset, lives.count, lives.genes, lives.payoff, lives.acts, context_payoff,
                 context_episodes, lives.born, lives.learned, no_trail(replicates),

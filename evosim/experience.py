@@ -62,7 +62,7 @@ def inside_share(visits: F64, percept: I64, inside: Bool, percepts: int) -> F64:
     visits : (..., C, S) float64
         By variant and state.
     percept : (C, S) int64
-    inside : (S,) bool
+    inside : (S,) or (C, S) bool
     percepts : int
         P.
     """

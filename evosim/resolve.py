@@ -16,7 +16,7 @@ from evosim.criterion import ModelCode, make_model
 from evosim.errors import UserError
 from evosim.kernels import landscape as land
 from evosim.kernels import reproduce, select
-from evosim.kernels.life import NONE, TABLE, WEIGHTS, MindTables, WorldTables
+from evosim.kernels.life import NONE, TABLE, WEIGHTS, MindTables, Schedule, WorldTables
 from evosim.kernels.tags import Tag
 from evosim.knowledge import CultureCode, make_culture
 from evosim.layout import Layout, make_layout
@@ -113,7 +113,7 @@ class Resolved:
     hidden: int
     learning: Learning | None
     lazy: bool
-    context_cdf: F64
+    schedule: Schedule
     tracked: Tracked
     landscape: LandscapeCode | None
     selection: SelectionCode
@@ -165,7 +165,8 @@ def resolve(
     mind_tag, mind, hidden, need, user = _mind(model, world)
     loci, labels = _loci(model, world, hidden, need)
     layout = make_layout(model.genome, loci, labels, model.population.ploidy)
-    tables, cdf, lazy, learning, reward_model = None, np.ones(1), False, None, None
+    tables, lazy, learning, reward_model = None, False, None, None
+    schedule = Schedule(np.ones((1, 1)), np.ones(1, np.int64))
     tracked = Tracked(np.zeros(0, np.int64), np.zeros(0, np.int64))
     if world is not None:
         assert not isinstance(model.world, LandscapeWorld)
@@ -173,7 +174,8 @@ def resolve(
         mind = _with_genes(mind, layout, needed=need > 0)
         learning = learning_of(model.mind, world, layout, hidden, user)
         share = world.variant_frequency(world.frequency)
-        cdf = cumulative(share)
+        ends, by_block = world.blocks()
+        schedule = Schedule(cumulative(by_block), ends)
         tracked, track = _tracked(model, world, share)
         if model.selection.model is not None:
             spec = model.selection.model
@@ -207,7 +209,7 @@ def resolve(
         hidden=hidden,
         learning=learning,
         lazy=lazy,
-        context_cdf=cdf,
+        schedule=schedule,
         tracked=tracked,
         landscape=_landscape(model, layout),
         selection=_selection(model),

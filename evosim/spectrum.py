@@ -231,7 +231,7 @@ def ending(windows: int) -> int:
     return max(1, round(END * windows))
 
 
-def lock_in(entered: F64, payoff: F64, best: float, random: float) -> Bool:
+def lock_in(entered: F64, payoff: F64, best: float, random: float, last: int) -> Bool:
     """Tell which lives are locked in: they do not enter any more, and lose by it.
 
     Parameters
@@ -242,9 +242,11 @@ def lock_in(entered: F64, payoff: F64, best: float, random: float) -> Bool:
         Mean payoff per episode at the end of the life.
     best, random : float
         Payoff per episode of the best policy, and of acting at random.
+    last : int
+        How many windows make up the end of the life.
     """
-    last = entered[:, -ending(entered.shape[1]) :].max(axis=1)
-    return np.asarray((last < RARELY) & (best - payoff > LOSS * (best - random)))
+    late = entered[:, -last:].max(axis=1)
+    return np.asarray((late < RARELY) & (best - payoff > LOSS * (best - random)))
 
 
 def toward(site: Site, policy: F64, distance: int) -> F64:

@@ -3,6 +3,10 @@
 The same genomes live the same kind of life, with draws from a key space of their own that all
 trials of a generation share: two trials in two contexts differ in nothing but the context.
 Nothing that the run reads is written.
+
+A trial that lives the scenario's blocks is watched in one context all the same: entries, visits
+and what is left untried are counted in its episodes only, and rates are per such episode; reward
+events and what was learned are those of the whole life.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ from evosim.assays import learned_probabilities
 from evosim.errors import UserError, did_you_mean
 from evosim.kernels.crew import run_blocks
 from evosim.kernels.learn import live_and_learn
+from evosim.kernels.life import Schedule
 from evosim.kernels.mind import Trail
 from evosim.kernels.philox import ASSAY
 from evosim.minds.trail import new_trail
@@ -29,10 +34,10 @@ F64 = NDArray[np.float64]
 #: Indices that every trial has; the others need a control or forced entries.
 _ALWAYS = (
     "best", "collapse_exponential", "collapse_power", "collapse_rate", "competence",
-    "competence_inside", "coverage_gap", "displacement", "entered", "entered_last", "first_entry",
-    "lock_in", "moved", "moved_inside", "never_entered", "occupancy", "occupancy_last",
-    "off_gradient", "payoff", "reward_ratio", "selective_gap", "untried", "update_share",
-    "visit_divergence",
+    "competence_inside", "coverage_gap", "displacement", "entered", "entered_last",
+    "first_entry", "lock_in", "moved", "moved_inside", "moved_unrewarded", "never_entered",
+    "occupancy", "occupancy_last", "off_gradient", "payoff", "reward_ratio", "selective_gap",
+    "untried", "update_share", "visit_divergence",
 )  # fmt: skip
 
 
@@ -43,22 +48,27 @@ class TrialPlan:
     Attributes
     ----------
     spec : Trial
-    variants : (C,) float64
-        Cumulative shares of the context's variants.
+    schedule : Schedule
     site : Site
         The variant of the context with all cues seen.
     elsewhere : Site or None
     episodes : (W,) float64
         Episodes in each window.
+    watched : (W,) float64
+        Episodes of the trial's context that are expected in each window.
+    own : (C,) bool
+        The variants of its context.
     every : int
         Generations between trials.
     """
 
     spec: Trial
-    variants: F64
+    schedule: Schedule
     site: Site
     elsewhere: Site | None
     episodes: F64
+    watched: F64
+    own: NDArray[np.bool_]
     every: int
 
 
@@ -109,9 +119,8 @@ def plan_trial(trial: Trial, resolved: Resolved, every: int) -> TrialPlan:
             hint=did_you_mean(trial.region, world.regions),
         )
     region = world.regions.index(trial.region)
-    share = np.where(
-        world.variant_context == world.contexts.index(trial.context), world.variant_share, 0.0
-    )
+    own = world.variant_context == world.contexts.index(trial.context)
+    share = np.where(own, world.variant_share, 0.0)
     site = spectrum.make_site(world, _seen(resolved, trial.context), region, tables.step_payoff)
     if not site.entry.any():
         raise UserError(
@@ -130,9 +139,28 @@ def plan_trial(trial: Trial, resolved: Resolved, every: int) -> TrialPlan:
         )
     turn = np.arange(world.episodes) * trial.windows // world.episodes
     episodes = np.bincount(turn, minlength=trial.windows).astype(np.float64)
-    return TrialPlan(
-        trial, np.cumsum(share) / share.sum(), site, elsewhere, episodes, trial.every or every
-    )
+    schedule = resolved.schedule
+    watched: F64 = episodes
+    if trial.blocks:
+        ends, by_block = world.blocks()
+        there = by_block[:, own].sum(axis=1)
+        of = np.searchsorted(ends, np.arange(world.episodes), side="right")
+        watched = np.bincount(turn, there[of], minlength=trial.windows).astype(np.float64)
+        _check_end(trial, episodes, watched)
+    else:
+        schedule = Schedule((np.cumsum(share) / share.sum())[None], np.array([world.episodes]))
+    return TrialPlan(trial, schedule, site, elsewhere, episodes, watched, own, trial.every or every)
+
+
+def _check_end(trial: Trial, episodes: F64, watched: F64) -> None:
+    """Refuse to watch a context that is not all of what the life ends with."""
+    last = spectrum.ending(trial.windows)
+    if not np.allclose(watched[-last:], episodes[-last:], rtol=0.0, atol=1e-6):
+        raise UserError(
+            f"context '{trial.context}' is not all of the last {last} of {trial.windows} windows",
+            key=f"trial.{trial.name}.context",
+            allowed="the context that the blocks end with",
+        )
 
 
 def _seen(resolved: Resolved, context: str) -> int:
@@ -182,7 +210,7 @@ def live_trial(
     own = np.ascontiguousarray(genes[:, :agents])
     run_blocks(
         live_and_learn, blocks, threads, resolved.world_tag, tables, learning.tag,
-        learning.tables, learning.size, plan.variants, start, plan.spec.forced, action, keys,
+        learning.tables, learning.size, plan.schedule, start, plan.spec.forced, action, keys,
         generation, ASSAY, lived, own, nothing,
         np.zeros((replicates, agents, 0), np.uint32), np.zeros((blocks, variants)),
         np.zeros((blocks, variants), np.int64), born, learned, trail,
@@ -249,6 +277,7 @@ def course(plan: TrialPlan, lived: Lived, resolved: Resolved) -> dict[str, F64]:
     """
     n = np.maximum(lived.alive.sum(axis=1), 1)[:, None]
     trail, per = lived.trail, plan.episodes[None, :]
+    seen = np.where(plan.watched > 0.0, plan.watched, np.nan)[None, :]
     moved = trail.moved.sum(axis=3) + trail.finished
     entries = [
         (_visits(plan, lived, resolved, r) * plan.site.entry).sum(axis=(2, 3))
@@ -258,7 +287,7 @@ def course(plan: TrialPlan, lived: Lived, resolved: Resolved) -> dict[str, F64]:
     return {
         "episode": np.broadcast_to(_middles(plan), (len(n), per.size)).copy(),
         "payoff": trail.payoff.sum(axis=1) / n / per,
-        "entered": np.array([own.sum(axis=0) for own in entries]) / n / per,
+        "entered": np.array([own.sum(axis=0) for own in entries]) / n / seen,
         "untried": np.array(untried) / n,
         "rewarded": trail.rewarded.sum(axis=1) / n / per,
         "moved": moved.sum(axis=1) / n / per,
@@ -273,13 +302,15 @@ def _of_replicate(
         return {}
     site, last = plan.site, spectrum.ending(plan.spec.windows)
     visits = _visits(plan, lived, resolved, r)
-    entered = spectrum.window_rates(visits, site.entry, plan.episodes)
+    there = plan.watched > 0.0
+    entered = spectrum.window_rates(visits[:, there], site.entry, plan.watched[there])
+    middles = _middles(plan)[there]
     at_end = (lived.trail.payoff[r, some] / plan.episodes)[:, -last:].mean(axis=1)
     best = float(spectrum.values(site, None))
     random = float(site.random @ site.start)
     moved = lived.trail.moved[r, some].sum() + lived.trail.finished[r, some].sum()
     first = spectrum.first_entries(entered)
-    law = spectrum.collapse_law(entered.mean(axis=0), _middles(plan))
+    law = spectrum.collapse_law(entered.mean(axis=0), middles)
     return {
         "payoff": float(at_end.mean()),
         "best": best,
@@ -287,13 +318,14 @@ def _of_replicate(
         "entered_last": float(entered[:, -last:].mean()),
         "never_entered": float((entered[:, -last:] == 0).all(axis=1).mean()),
         "untried": float((first < 0).mean()),
-        "first_entry": _mean(np.where(first < 0, np.nan, _middles(plan)[first])),
-        "lock_in": float(spectrum.lock_in(entered, at_end, best, random).mean()),
+        "first_entry": _mean(np.where(first < 0, np.nan, middles[first])),
+        "lock_in": float(spectrum.lock_in(entered, at_end, best, random, last).mean()),
         "coverage_gap": _mean(spectrum.coverage_gap(visits, site)),
         "collapse_rate": law.rate,
         "collapse_power": law.power,
         "collapse_exponential": law.is_exponential,
         "moved": float(moved / some.sum()),
+        "moved_unrewarded": _moved_unrewarded(lived, r),
         "reward_ratio": _reward_ratio(plan, lived, r),
         **_data(plan, lived, resolved, visits, r),
         **_skill(plan, resolved, lived, neutral, r),
@@ -319,7 +351,8 @@ def _data(
     counts = lived.trail.visits[r, some].astype(np.float64)
     by_variant = counts.reshape(*counts.shape[:2], -1, len(world.states), len(world.actions))
     share = experience.inside_share(
-        by_variant.sum(axis=(1, 4)), world.percept.astype(np.int64), site.inside,
+        by_variant.sum(axis=(1, 4)), world.percept.astype(np.int64),
+        site.inside & plan.own[:, None],
         lived.trail.moved.shape[3],
     )  # fmt: skip
     moved = lived.trail.moved[r, some].sum(axis=1)
@@ -383,12 +416,12 @@ def _dose(plan: TrialPlan, resolved: Resolved, lived: Lived, r: int) -> dict[str
 
 
 def _visits(plan: TrialPlan, lived: Lived, resolved: Resolved, r: int) -> NDArray[np.int64]:
-    """Return (n, W, S, A) visits of the agents alive, variants taken together."""
+    """Return (n, W, S, A) visits of the agents alive in the trial's context."""
     world = resolved.world
     assert world is not None
     counts = lived.trail.visits[r, lived.alive[r]].astype(np.int64)
     shape = (*counts.shape[:2], -1, len(world.states), len(world.actions))
-    return np.asarray(counts.reshape(shape).sum(axis=2))
+    return np.asarray(counts.reshape(shape)[:, :, plan.own].sum(axis=2))
 
 
 def _middles(plan: TrialPlan) -> F64:
@@ -402,6 +435,13 @@ def _reward_ratio(plan: TrialPlan, lived: Lived, r: int) -> float:
     last = spectrum.ending(plan.spec.windows)
     first = float(per[:last].mean())
     return float(per[-last:].mean()) / first if first > 0 else float("nan")
+
+
+def _moved_unrewarded(lived: Lived, r: int) -> float:
+    """Return what was learned, per life, in windows of a life in which nothing was rewarded."""
+    trail, some = lived.trail, lived.alive[r]
+    moved = trail.moved[r, some].sum(axis=2) + trail.finished[r, some]
+    return float(np.where(trail.rewarded[r, some] == 0, moved, 0.0).sum() / some.sum())
 
 
 def _mean(values: F64) -> float:

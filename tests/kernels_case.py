@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from evosim.kernels.life import NONE, MindTables, WorldTables
+from evosim.kernels.life import NONE, MindTables, Schedule, WorldTables
 from evosim.kernels.mind import DISCOUNT, NUMBERS, PLAN_WEIGHT, RATE, SOFTMAX, TEMPERATURE, Learner
 from evosim.kernels.philox import replicate_keys
 
@@ -49,6 +49,14 @@ def tables(rng, *, actions=2, outcomes=2, once=False, steps=5, episodes=3, perce
         step_reward=0.0625,
         parameters=np.zeros((contexts, 0)),
     )
+
+
+def schedule(context_cdf):
+    """What the kernels read of one row of cumulative frequencies, or [(episodes, row), ...]."""
+    if isinstance(context_cdf[0], tuple):
+        episodes, rows = zip(*context_cdf, strict=True)
+        return Schedule(np.array(rows), np.cumsum(episodes))
+    return Schedule(np.array([context_cdf]), np.array([10**9]))
 
 
 def mind(loci, *, temperature=0.7, greedy=False, genes=False):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import reference
-from kernels_case import KEYS, tables
+from kernels_case import KEYS, schedule, tables
 
 from evosim.kernels import learn
 from evosim.kernels.mind import Trail
@@ -44,7 +44,8 @@ def live(kind, world, m, size, genes, *, flat=(0, 2 * AGENTS), values=None, gene
         new_trail(2, AGENTS, 1, entries, percepts, 0, values),
     )
     learn.live_and_learn(
-        *flat, Tag("world", "tabular"), world, Tag("mind", kind), m, size, CDF[-contexts:],
+        *flat, Tag("world", "tabular"), world, Tag("mind", kind), m, size,
+        schedule(CDF[-contexts:]),
         world.start_cdf,
         0, np.zeros(0, np.int64), KEYS[:2], generation, 0, COUNT, genes, *out,
     )  # fmt: skip

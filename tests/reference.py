@@ -197,9 +197,21 @@ def cumulative(logit, temperature, greedy, actions):
 # Life
 
 
+def row_of(context_cdf, episode):
+    """An episode's cumulative frequencies: one row for all, or [(episodes, row), ...] in order."""
+    if not isinstance(context_cdf[0], tuple):
+        return context_cdf
+    for episodes, row in context_cdf:
+        if episode < episodes:
+            return row
+        episode -= episodes
+    return context_cdf[-1][1]
+
+
 def begin(world, context_cdf, key, generation, agent, offset, episode):
     """Context and flattened start state of an episode."""
     context = 0
+    context_cdf = row_of(context_cdf, episode)
     if len(context_cdf) > 1:
         u = uniform(key, generation, agent, philox.CONTEXT + offset, episode)
         context = min(bisect.bisect_right(list(context_cdf), u), len(context_cdf) - 1)

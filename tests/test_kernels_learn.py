@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import reference
-from kernels_case import KEYS, genomes, learner, policy_loci, tables
+from kernels_case import KEYS, genomes, learner, policy_loci, schedule, tables
 
 from evosim.kernels import learn
 from evosim.kernels.mind import GREEDY
@@ -19,7 +19,7 @@ SLOTS = 3
 RULES = {"return": 0, "centred": 1, "normalised": 2}
 
 
-def run(kind, world, m, genes, *, flat=(0, 2 * AGENTS), episodes=None):
+def run(kind, world, m, genes, *, flat=(0, 2 * AGENTS), episodes=None, cdf=CDF):
     """Payoff, acts, context payoff and episodes, learned state at birth and at death."""
     world = world if episodes is None else world._replace(episodes=episodes)
     values = loci = int(m.policy[1] - m.policy[0])
@@ -34,15 +34,15 @@ def run(kind, world, m, genes, *, flat=(0, 2 * AGENTS), episodes=None):
         np.full((2, AGENTS, values), 99.0), np.full((2, AGENTS, values), 99.0),
     )  # fmt: skip
     learn.live_and_learn(
-        *flat, Tag("world", "tabular"), world, Tag("mind", kind), m, size, CDF, world.start_cdf,
-        0, np.zeros(0, np.int64), KEYS[:2], 6, 0, COUNT, genes, *out, no_trail(2),
+        *flat, Tag("world", "tabular"), world, Tag("mind", kind), m, size, schedule(cdf),
+        world.start_cdf, 0, np.zeros(0, np.int64), KEYS[:2], 6, 0, COUNT, genes, *out, no_trail(2),
     )  # fmt: skip
     return out
 
 
-def compare(kind, world, m, genes, learn_alone, tolerance):
+def compare(kind, world, m, genes, learn_alone, tolerance, cdf=CDF):
     """Run every agent against `learn_alone(r, i)`; return the learners by (r, i)."""
-    payoff, acts, context_payoff, context_episodes, _, _ = run(kind, world, m, genes)
+    payoff, acts, context_payoff, context_episodes, _, _ = run(kind, world, m, genes, cdf=cdf)
     acts = acts.reshape(2, AGENTS, SLOTS, world.actions)
     learners = {}
     for r, i in np.ndindex(2, AGENTS):
@@ -51,7 +51,7 @@ def compare(kind, world, m, genes, learn_alone, tolerance):
             assert context_episodes[r * AGENTS + i].tolist() == [0, 0]
             continue
         learners[r, i] = who = learn_alone(r, i)
-        done, episodes = reference.live(world, who.act, CDF, KEYS[r], 6, i, learner=who)
+        done, episodes = reference.live(world, who.act, cdf, KEYS[r], 6, i, learner=who)
         want = np.zeros((SLOTS, world.actions), int)
         for slot, action in done:
             want[slot, action] += 1
@@ -104,8 +104,11 @@ def test_reinforce_equals_finite_differences(
     assert np.abs(learned[0] - born[0]).max() > 0.01  # something was learned
 
 
-@pytest.mark.parametrize("actions", [2, 3])
-def test_cross_equals_the_reference_bit_for_bit(actions):
+BLOCKS = [(1, [0.0, 1.0]), (2, [0.3, 1.0]), (9, [1.0, 1.0])]
+
+
+@pytest.mark.parametrize(("actions", "cdf"), [(2, CDF), (3, CDF), (2, BLOCKS)])
+def test_cross_equals_the_reference_bit_for_bit(actions, cdf):
     rng = np.random.default_rng(30 + actions)
     world = tables(rng, actions=actions, slots=SLOTS, episodes=4)
     loci = policy_loci(len(world.cues), world.outputs)
@@ -119,9 +122,9 @@ def test_cross_equals_the_reference_bit_for_bit(actions):
         for r, i in np.ndindex(2, AGENTS)
     }
     learners = compare(
-        "cross", world, m, genes, lambda r, i: reference.Cross(start[r, i], 0.4), 1e-12
+        "cross", world, m, genes, lambda r, i: reference.Cross(start[r, i], 0.4), 1e-12, cdf
     )
-    *_, born, learned = run("cross", world, m, genes)
+    *_, born, learned = run("cross", world, m, genes, cdf=cdf)
     for (r, i), who in learners.items():
         assert born[r, i].tolist() == pytest.approx(np.ravel(start[r, i]), abs=1e-15)
         assert learned[r, i].tolist() == pytest.approx(np.ravel(who.tables), abs=1e-14)

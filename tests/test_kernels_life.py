@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 import reference
-from kernels_case import KEYS, genomes, mind, policy_loci, tables
+from kernels_case import KEYS, genomes, mind, policy_loci, schedule, tables
 
 from evosim.kernels.decode import LANES
 from evosim.kernels.life import live
@@ -32,8 +32,8 @@ def run(
     context_episodes = np.full((replicates * per, 2), 99)
     live(
         *(blocks or (0, replicates * per)), Tag("world", "tabular"), world, Tag("mind", kind),
-        tables_of_mind, cdf, KEYS[:2] if keys is None else keys, 6, offset, lazy, COUNT, genes,
-        payoff, acts, context_payoff, context_episodes,
+        tables_of_mind, schedule(cdf), KEYS[:2] if keys is None else keys, 6, offset, lazy, COUNT,
+        genes, payoff, acts, context_payoff, context_episodes,
     )  # fmt: skip
     return payoff, acts, context_payoff, context_episodes
 
@@ -94,6 +94,22 @@ def test_lives_equal_the_reference_from_tables_and_decoded_lazily(case, greedy):
     want = expect(world, m, "linear", genes)
     assert same(run(world, m, "linear", genes), want)
     assert same(run(world, m, "linear", genes, lazy=True), want)
+
+
+BLOCKS = [(1, [0.0, 1.0]), (2, [0.3, 1.0]), (9, [1.0, 1.0])]
+
+
+def test_lives_go_by_their_blocks_of_episodes():
+    rng = np.random.default_rng(3)
+    world = tables(rng, slots=SLOTS, **CASES[4])
+    loci = policy_loci(len(world.cues), world.outputs)
+    genes, m = genomes(rng, 2, AGENTS, loci), mind(loci)
+    found = run(world, m, "linear", genes, cdf=BLOCKS)
+    assert same(found, expect(world, m, "linear", genes, cdf=BLOCKS))
+    # The first of seven episodes in the second context, the last four in the first.
+    assert (found[3].sum(axis=0) >= COUNT.sum() * np.array([4, 1])).all()
+    late = [(1, [0.0, 1.0]), (5, [0.3, 1.0]), (9, [1.0, 1.0])]
+    assert not same(run(world, m, "linear", genes, cdf=late), found)
 
 
 @pytest.mark.parametrize("case", [1, 2])

@@ -5,7 +5,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from scipy import integrate, special, stats
+from scipy import integrate, optimize, special, stats
 
 from evosim.oracles import (
     default_margins,
@@ -16,6 +16,7 @@ from evosim.oracles import (
     loop_value,
     power_up_threshold,
     reflex_frozen,
+    reflex_turns,
     siege_region,
     steering_gain,
     trust_gain,
@@ -187,27 +188,31 @@ def test_frozen_probability_by_replicate():
     assert frozen_probability([[0.02]], 50) == pytest.approx(0.98**50, rel=1e-14)
 
 
-@pytest.mark.parametrize("shared", [False, True])
-def test_reflex_frozen_by_learning(shared):
+@pytest.mark.parametrize(("shared", "kept"), [(False, 0), (True, 0), (False, 2)])
+def test_reflex_frozen_by_learning(shared, kept):
     replicates, decisions, rate = 4000, 2, 0.4
     rng = np.random.default_rng(3)
-    cues = 1 if shared else decisions
+    every = decisions + kept
+    cues = 1 if shared else every
     theta = np.zeros((replicates, cues, 2))  # left, right
     theta[:, :, 0] = 0.3
     frozen = np.ones(replicates, dtype=bool)
     for episode in range(60):
-        want = 0 if episode < 40 else 1
-        p = np.broadcast_to(special.softmax(theta, axis=2), (replicates, decisions, 2))
-        action = (rng.random((replicates, decisions)) < p[:, :, 1]).astype(int)
-        success = (action == want).all(axis=1)
-        if want == 1:
+        late = episode >= 40
+        if episode == 40:
+            turns = special.softmax(theta, axis=2)[:, 0, 1]
+        p = np.broadcast_to(special.softmax(theta, axis=2), (replicates, every, 2))
+        action = (rng.random((replicates, every)) < p[:, :, 1]).astype(int)
+        success = (action == (np.arange(every) < decisions) * late).all(axis=1)
+        if late:
             frozen &= ~success
         score = np.eye(2)[action] - p
         if shared:
             score = score.sum(axis=1, keepdims=True)
         theta = theta + rate * success[:, None, None] * score
-    expected = reflex_frozen(decisions, 0.3, rate, 40, 20, shared=shared)
+    expected = reflex_frozen(decisions, 0.3, rate, 40, 20, shared=shared, kept=kept)
     assert_within(frozen.astype(float), expected)
+    assert_within(turns, reflex_turns(decisions, 0.3, rate, 40, shared=shared, kept=kept))
 
 
 def test_reflex_frozen_printed_rate():
@@ -220,6 +225,12 @@ def test_reflex_frozen_printed_rate():
     # Without training nothing is frozen in but the initial margin.
     untrained = (1 - special.expit(-0.7) ** 3) ** 9
     assert reflex_frozen(3, 0.7, 0.5, 0, 9) == pytest.approx(untrained, rel=1e-13)
+
+
+def test_reflex_turns_by_t61():
+    """dx/dt = 2 eta pi (1 - pi): sinh x + x = eta t from even odds."""
+    x = optimize.brentq(lambda x: math.sinh(x) + x - 0.01 * 3000, 0.0, 30.0)
+    assert reflex_turns(1, 0.0, 0.01, 3000) == pytest.approx(special.expit(-x), rel=0.02)
 
 
 def test_reflex_of_one_training_episode_by_hand():
@@ -282,6 +293,9 @@ def test_steering_and_trust_printed():
         lambda: reflex_frozen(0, 0.0, 0.1, 5, 5),
         lambda: reflex_frozen(1, 0.0, 0.0, 5, 5),
         lambda: reflex_frozen(1, 0.0, 0.1, 5, -5),
+        lambda: reflex_frozen(1, 0.0, 0.1, 5, 5, kept=-1),
+        lambda: reflex_frozen(1, 0.0, 0.1, 5, 5, kept=1, shared=True),
+        lambda: reflex_turns(1, 0.0, 0.1, -5),
         lambda: siege_region(-0.1, 10, 5, 0.1, 0.2),
         lambda: siege_region(0.1, 10, 11, 0.1, 0.2),
         lambda: siege_region(0.1, 10, 5, 0.3, 0.2),

@@ -34,10 +34,16 @@ def bandit():
 
 
 def road():
-    """Q-learners that live trials; populations that grow and shrink."""
+    """Q-learners that live trials, in blocks; populations that grow and shrink."""
     data = test_trials.data(trial=test_trials.PAIR, episodes=12, generations=8)
     density = {"kind": "density", "capacity": 16, "fitness": {"exponential": 2.0}}
     arms = [{"name": "slow", "set": {"mind.learning_rate": 0.1}}]
+    for context in data["context"]:
+        context.pop("frequency")
+    data["block"] = [
+        {"name": "quiet", "episodes": 4, "frequencies": {"calm": 1.0}},
+        {"name": "mixed", "episodes": 8, "frequencies": {"calm": 0.5, "twin": 0.5}},
+    ]
     return Scenario.from_dict(data | {"selection": density, "arm": arms})
 
 

@@ -143,15 +143,15 @@ def test_windows_and_lock_in_by_hand():
         0, 0, -1, 2,
     ]  # fmt: skip
     lost = np.array([0.5, 0.5])
-    assert spectrum.lock_in(rates, lost, 1.0, 0.4).tolist() == [True, False]
+    assert spectrum.lock_in(rates, lost, 1.0, 0.4, 1).tolist() == [True, False]
     # A tenth of 1 - .4 may be missing, no more.
-    assert spectrum.lock_in(rates, np.array([0.93, 0.95]), 1.0, 0.4).tolist() == [True, False]
-    assert spectrum.lock_in(rates, np.array([0.95, 0.5]), 1.0, 0.4).tolist() == [False, False]
+    assert spectrum.lock_in(rates, np.array([0.93, 0.95]), 1.0, 0.4, 1).tolist() == [True, False]
+    assert spectrum.lock_in(rates, np.array([0.95, 0.5]), 1.0, 0.4, 1).tolist() == [False, False]
     assert [spectrum.ending(w) for w in (4, 10, 15, 20, 100)] == [1, 1, 2, 2, 10]
     # One window of the last tenth with entries is enough to be free.
     late = np.zeros((1, 20))
     late[0, 18] = 0.02
-    assert not spectrum.lock_in(late, np.array([0.0]), 1.0, 0.0)[0]
+    assert not spectrum.lock_in(late, np.array([0.0]), 1.0, 0.0, 2)[0]
 
 
 def test_horizon_by_hand():

@@ -317,6 +317,57 @@ def test_who_learns_nothing_changes_nothing_and_visits_what_chance_does():
     assert (found["visit_divergence"] < 10 * 3 / (2 * 400 * 10)).all()
 
 
+def in_blocks(tables, *blocks):
+    """The same scenario with (context, episodes) block after block."""
+    for context in tables["context"]:
+        context.pop("frequency")
+    tables["world"].pop("episodes")
+    tables["block"] = [
+        {"name": f"{i}", "episodes": n, "frequencies": {name: 1.0}}
+        for i, (name, n) in enumerate(blocks)
+    ]
+    return tables
+
+
+def test_a_trial_that_lives_the_blocks_is_watched_in_one_context():
+    """Two windows calm, then four in which the accident can happen: the same luck throughout."""
+    tables = data(trial=[trial("both", "accident", blocks=True, control="calm"),
+                         trial("calm", "calm")])  # fmt: skip
+    tables = in_blocks(tables, ("calm", 20), ("accident", 40))
+    plan, resolved, both = lived(tables, "both")
+    _, _, calm = lived(tables, "calm")
+    assert plan.watched.tolist() == [0, 0, 10, 10, 10, 10]
+    visits = [t.trail.visits.reshape(3, 16, 6, 3, -1, 2) for t in (both, calm)]
+    assert np.array_equal(visits[0][:, :, :2], visits[1][:, :, :2])
+    assert visits[0][:, :, 2:, [0, 2]].sum() == 0
+    found, course = (
+        trials.indices(plan, resolved, both, calm),
+        trials.course(plan, both, resolved),
+    )
+    for r in range(3):
+        entered = visits[0][r, :, 2:, 1][..., plan.site.entry].sum(axis=2)
+        assert entered.sum() > 0
+        assert found["entered"][r] == pytest.approx(entered.sum() / (16 * 40))
+        assert found["entered_last"][r] == pytest.approx(entered[:, -1].sum() / (16 * 10))
+        assert found["untried"][r] == (entered.sum(axis=1) == 0).mean()
+        assert np.isnan(course["entered"][r, :2]).all()
+        assert course["entered"][r, 2:] == pytest.approx(entered.sum(axis=0) / (16 * 10))
+        assert course["untried"][r, 1] == 1.0
+        still = both.trail.rewarded[r] == 0
+        moved = (both.trail.moved[r].sum(axis=2) + both.trail.finished[r])[still].sum()
+        assert found["moved_unrewarded"][r] == pytest.approx(moved / 16)
+    assert found["payoff"].max() < plan.site.best @ plan.site.start + 1e-9
+
+
+def test_a_trial_in_blocks_must_end_in_its_context():
+    tables = data(trial=[trial("t", "calm", blocks=True)])
+    with pytest.raises(UserError, match=r"trial.t.blocks: there are no blocks; allowed: false, or"):
+        Scenario.from_dict(tables)
+    tables = in_blocks(tables, ("calm", 56), ("accident", 4))
+    with pytest.raises(UserError, match="context 'calm' is not all of the last 1 of 6 windows"):
+        simulate(Scenario.from_dict(tables), threads=1)
+
+
 WRONG = [
     ({"region": "branhc"}, "trial.t.region", "'branhc'", "did you mean 'branch'?"),
     ({"context": "acident"}, "trial.t.context", "'acident'", "did you mean 'accident'?"),

@@ -6,6 +6,7 @@ with something changed that must not matter.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -20,6 +21,7 @@ from evosim.ledger import Pedigree
 from evosim.resolve import Resolved, resolve
 from evosim.scenario import ArmCell, Scenario, ScenarioModel, segments
 from evosim.scenario.biology import Density, Replay
+from evosim.scenario.blocks import episodes_of
 from evosim.scenario.world import LandscapeWorld
 from evosim.worlds.tabular import TabularWorld
 
@@ -180,8 +182,16 @@ def small(model: ScenarioModel) -> ScenarioModel:
     )
     world = model.world
     if not isinstance(world, LandscapeWorld):
-        episodes = min(world.episodes, EPISODES)
+        life = episodes_of(model)
+        episodes = None if model.block else min(life, EPISODES)
         world = world.model_copy(update={"episodes": episodes})
+        # Every block stays, each shorter by the same factor, in whole episodes.
+        scale = min(1.0, EPISODES / life)
+        blocks = [
+            block.model_copy(update={"episodes": math.ceil(block.episodes * scale)})
+            for block in model.block
+        ]
+        model = model.model_copy(update={"block": blocks})
     return model.model_copy(update={"population": changed, "world": world})
 
 

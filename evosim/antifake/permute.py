@@ -71,6 +71,9 @@ def reordered(world: TabularWorld, order: Order) -> TabularWorld:
         variant_visible=tuple(world.variant_visible[k] for k in c),
         variant_share=world.variant_share[c],
         frequency=world.frequency[contexts],
+        block_frequency=None
+        if world.block_frequency is None
+        else world.block_frequency[:, contexts],
         actions=tuple(world.actions[k] for k in a),
         states=tuple(world.states[k] for k in s),
         cue_names=tuple(world.cue_names[k] for k in f),

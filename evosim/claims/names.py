@@ -42,7 +42,7 @@ SHARES = ("lock_in", "unlocked", "never_entered", "untried")
 INDICES = (
     *SHARES, "payoff", "entered", "entered_last", "best", "horizon", "horizon_mean",
     "coverage_gap", "competence", "competence_inside", "selective_gap", "unlock_dose",
-    "reward_ratio", "first_entry", "moved",
+    "reward_ratio", "first_entry", "moved", "moved_unrewarded",
     "collapse_rate", "collapse_power", "collapse_exponential",
     "occupancy", "occupancy_last", "visit_divergence", "moved_inside", "update_share",
     "displacement", "off_gradient",

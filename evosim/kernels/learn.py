@@ -134,7 +134,7 @@ def live_and_learn(
     mind_tag,
     mind,
     size,
-    context_cdf,
+    schedule,
     start_cdf,
     forced,
     forced_action,
@@ -189,7 +189,7 @@ def live_and_learn(
         world,
         mind_tag,
         mind,
-        context_cdf,
+        schedule,
         start_cdf,
         forced,
         forced_action,
@@ -221,7 +221,7 @@ def _live(
     world,
     mind_tag,
     mind,
-    context_cdf,
+    schedule,
     start_cdf,
     forced,
     forced_action,
@@ -254,6 +254,8 @@ def _live(
     percept_of, track, once = world.percept, world.track, world.once
     states, outcomes, flags = world.start_cdf.shape[1], world.outcomes, world.flags
     steps, episodes = world.steps, world.episodes
+    context_cdf, part_ends = schedule.cdf, schedule.ends
+    last_row = context_cdf.shape[1] - 1
     coded = following.size == 0
     watched = trail.visits.shape[1] > 0
     windows = trail.visits.shape[2]
@@ -280,14 +282,17 @@ def _live(
         version = 1
         fresh[:] = 0
         decision = 0
+        part = 0
         for episode in range(episodes + forced):
             is_forced = episode >= episodes
             window = min(episode * windows // episodes, windows - 1)
             context = 0
-            if context_cdf.size > 1:
+            if last_row > 0:
                 turn = 0 if world.one_context else episode
                 v = uniform(key, generation, i, CONTEXT + offset, turn)
-                while context < context_cdf.size - 1 and v >= context_cdf[context]:
+                while part < part_ends.size - 1 and episode >= part_ends[part]:
+                    part += 1
+                while context < last_row and v >= context_cdf[part, context]:
                     context += 1
             start = np.int64(starts[context])
             if start < 0 or is_forced:

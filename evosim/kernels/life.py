@@ -89,6 +89,21 @@ class WorldTables(NamedTuple):
     one_context: bool = False
 
 
+class Schedule(NamedTuple):
+    """Which contexts a life's episodes are lived in: block after block of episodes.
+
+    Attributes
+    ----------
+    cdf : (B, C) float64
+        Cumulative frequencies of the contexts' variants in each block.
+    ends : (B,) int64
+        One past the last episode of each block; episodes beyond the last belong to it.
+    """
+
+    cdf: np.ndarray
+    ends: np.ndarray
+
+
 #: What a mind reports of what it learned.
 NONE, WEIGHTS, TABLE = 0, 1, 2
 
@@ -151,7 +166,7 @@ def live(
     world,
     mind_tag,
     mind,
-    context_cdf,
+    schedule,
     keys,
     generation,
     offset,
@@ -167,8 +182,7 @@ def live(
 
     Parameters
     ----------
-    context_cdf : (C,) float64
-        Cumulative frequencies of the contexts' variants.
+    schedule : Schedule
     keys : (R,) uint64
     generation, offset : int
         Counter words; `offset` is 0 for a run and the assay's own otherwise.
@@ -198,6 +212,8 @@ def live(
     percept_of, track, once, cues = world.percept, world.track, world.once, world.cues
     states, outcomes, flags = start_cdf.shape[1], world.outcomes, world.flags
     steps, episodes = world.steps, world.episodes
+    context_cdf, part_ends = schedule.cdf, schedule.ends
+    last_row, last_part = context_cdf.shape[1] - 1, part_ends.size - 1
     coded = following.size == 0
     simple = outcomes == 1 and flags == 0 and not coded
     rows = 0 if lazy else percepts
@@ -289,10 +305,13 @@ def live(
                 begun[lane] = 1
                 until[lane] = decision + steps - 1
                 place = 0
-                if context_cdf.size > 1:
+                if last_row > 0:
                     turn = 0 if world.one_context else episode[lane]
                     v = uniform(key, generation, base + lane, CONTEXT + offset, turn)
-                    while place < context_cdf.size - 1 and v >= context_cdf[place]:
+                    part = 0
+                    while part < last_part and episode[lane] >= part_ends[part]:
+                        part += 1
+                    while place < last_row and v >= context_cdf[part, place]:
                         place += 1
                 context[lane] = place
                 start = np.int64(starts[place])

@@ -56,6 +56,7 @@ from evosim.oracles.exploration import (
 from evosim.oracles.frozen import (
     frozen_probability,
     reflex_frozen,
+    reflex_turns,
 )
 from evosim.oracles.gaussian_peaks import (
     Moments,
@@ -259,6 +260,7 @@ __all__ = [
     "price_two_level",
     "quasispecies",
     "reflex_frozen",
+    "reflex_turns",
     "reinforce_expected_update",
     "reinforce_update",
     "reinforce_variance",

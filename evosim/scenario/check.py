@@ -12,6 +12,7 @@ from typing import get_args
 from evosim.errors import UserError, did_you_mean
 from evosim.scenario.arms import ArmCell
 from evosim.scenario.biology import Replay
+from evosim.scenario.blocks import check_blocks
 from evosim.scenario.check_biology import check_biology
 from evosim.scenario.check_culture import check_culture, culture_genes
 from evosim.scenario.keys import join_key, split_key
@@ -41,6 +42,7 @@ def check_model(model: ScenarioModel, extra_genes: Iterable[str] = ()) -> None:
     if isinstance(model.world, LandscapeWorld):
         _check_bare_landscape(model)
     else:
+        _check_blocks(model)
         _check_contexts(model)
         _check_phases(model)
         for assay in model.assay:
@@ -79,7 +81,7 @@ def check_arms(model: ScenarioModel, cells: Sequence[ArmCell]) -> None:
 
 
 def _check_names(model: ScenarioModel) -> None:
-    for what in ("context", "phase", "assay", "trial", "arm"):
+    for what in ("context", "block", "phase", "assay", "trial", "arm"):
         names = [item.name for item in getattr(model, what)]
         for index, name in enumerate(names):
             if name in names[:index]:
@@ -91,11 +93,11 @@ def _check_names(model: ScenarioModel) -> None:
 
 
 def _check_bare_landscape(model: ScenarioModel) -> None:
-    for key in ("context", "cues", "phase", "assay", "trial", "predict"):
+    for key in ("context", "cues", "block", "phase", "assay", "trial", "predict"):
         if getattr(model, key):
             raise UserError(
-                "a landscape has no states, so no contexts, cues, phases, assays, trials or "
-                "predictors",
+                "a landscape has no states, so no contexts, cues, blocks, phases, assays, trials "
+                "or predictors",
                 key=key,
                 allowed="nothing",
             )
@@ -106,7 +108,18 @@ def _check_contexts(model: ScenarioModel) -> None:
         return
     if not model.context:
         raise UserError("there is no context", key="context", allowed="at least one [[context]]")
-    _check_sum((c.frequency for c in model.context), "context")
+    if not model.block:
+        _check_sum((c.frequency for c in model.context), "context")
+
+
+def _check_blocks(model: ScenarioModel) -> None:
+    contexts = [context.name for context in model.context]
+    for block in model.block:
+        key = join_key(["block", block.name, "frequencies"])
+        for name in block.frequencies:
+            _known(name, contexts, "context", f"{key}.{name}")
+        _check_sum(block.frequencies.values(), key)
+    check_blocks(model)
 
 
 def _check_sum(frequencies: Iterable[float], key: str) -> None:
@@ -158,6 +171,8 @@ def _check_assay(assay: Assay, model: ScenarioModel) -> None:
 def _check_trial(trial: Trial, model: ScenarioModel) -> None:
     key = join_key(["trial", trial.name])
     contexts = [context.name for context in model.context]
+    if trial.blocks and not model.block:
+        raise UserError("there are no blocks", key=f"{key}.blocks", allowed="false, or [[block]]")
     _known(trial.context, contexts, "context", f"{key}.context")
     if trial.elsewhere is not None:
         _known(trial.elsewhere, contexts, "context", f"{key}.elsewhere")

@@ -13,6 +13,7 @@ from evosim.scenario.minds import Mind, ReflexMind
 from evosim.scenario.study_parts import (
     Arm,
     Assay,
+    Block,
     Claim,
     Effect,
     Intervention,
@@ -53,6 +54,7 @@ class ScenarioModel(Table):
     channel: Channel | None = None
     selection: Selection
     reproduction: Reproduction = Field(default_factory=Reproduction)
+    block: list[Block] = Field(default_factory=list)
     phase: list[Phase] = Field(default_factory=list)
     intervention: list[Intervention] = Field(default_factory=list)
     assay: list[Assay] = Field(default_factory=list)

@@ -14,7 +14,9 @@ from evosim.scenario.resolved import plain
 from evosim.scenario.study_parts import Intervention, Phase
 
 #: Tables whose numbers say how agents live, breed and mutate: they may change during a run.
-_MUTABLE = ("world", "context", "cues", "mind", "genome", "knowledge", "channel", "selection")
+_MUTABLE = (
+    "world", "context", "block", "cues", "mind", "genome", "knowledge", "channel", "selection",
+)  # fmt: skip
 #: Keys in them that fix the shape of arrays, or only matter at the start.
 _FIXED = {
     ("genome", "loci"): "the number of loci",

@@ -19,6 +19,20 @@ class Phase(Table):
     frequencies: dict[Name, Probability] = Field(description="context = frequency; sum to 1")
 
 
+class Block(Table):
+    """A stretch of a life's episodes with its own context frequencies; blocks follow in order.
+
+    With blocks contexts have no `frequency` of their own: a context's share of training is what
+    the blocks make it.
+    """
+
+    name: Name
+    episodes: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
+        description="how many; 0 leaves the block out"
+    )
+    frequencies: dict[Name, Probability] = Field(description="context = frequency; sum to 1")
+
+
 class Intervention(Table):
     """Numeric parameters set to new values from a generation on."""
 
@@ -80,7 +94,14 @@ class Trial(Table):
     """
 
     name: Name
-    context: Name = Field(description="where all episodes of these lives take place")
+    context: Name = Field(
+        description="where all episodes of these lives take place; with `blocks`, where the "
+        "region is watched"
+    )
+    blocks: bool = Field(
+        default=False,
+        description="the life goes through the scenario's blocks, and `context` must fill its end",
+    )
     control: Name | None = Field(
         default=None,
         description="the trial that shows what the same agents do without the accident; the "

@@ -27,8 +27,10 @@ class _Episodic(Table):
     steps: Annotated[int, Field(ge=1, le=100_000)] = Field(
         default=1, description="longest episode, in steps"
     )
-    episodes: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
-        default=1, description="episodes per life; their contexts are drawn per agent"
+    episodes: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
+        default=None,
+        description="episodes per life, whose contexts are drawn per agent (default: 1, or what "
+        "the blocks sum to)",
     )
     context_per: Literal["episode", "life"] = Field(
         default="episode", description="how often the context is drawn"

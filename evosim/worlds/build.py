@@ -8,6 +8,7 @@ from typing import cast
 import numpy as np
 
 from evosim.errors import UserError
+from evosim.scenario.blocks import episodes_of, frequencies_of
 from evosim.scenario.model import ScenarioModel
 from evosim.scenario.world import (
     BanditWorld,
@@ -23,7 +24,7 @@ from evosim.worlds.chain import build_chain
 from evosim.worlds.cues import cue_columns, percepts, split_variants, variant_cues
 from evosim.worlds.graph import build_graph
 from evosim.worlds.grid import build_grid
-from evosim.worlds.parts import CuelessWorld, check_distinct, check_sum
+from evosim.worlds.parts import CuelessWorld, block_tables, check_distinct, check_sum
 from evosim.worlds.siege import build_siege
 from evosim.worlds.tabular import F64, TabularWorld
 
@@ -88,8 +89,9 @@ def contexts_frequency(model: ScenarioModel) -> F64:
     check_distinct([c.name for c in model.context], "context", "context")
     for context in model.context:
         _check_keys(model.world.kind, context)
-    check_sum((c.frequency for c in model.context), "frequencies of the contexts", "context")
-    return np.array([c.frequency for c in model.context], dtype=np.float64)
+    frequency = frequencies_of(model)
+    check_sum(frequency, "frequencies of the contexts", "context")
+    return np.array(frequency, dtype=np.float64)
 
 
 def finish_world(model: ScenarioModel, tables: CuelessWorld) -> TabularWorld:
@@ -119,6 +121,7 @@ def finish_world(model: ScenarioModel, tables: CuelessWorld) -> TabularWorld:
     of = variants.context
     cue = variant_cues(columns, variants)
     percept, percept_cue = percepts(cue, tables.terminal[of])
+    block_ends, block_frequency = block_tables(model)
     world = TabularWorld(
         variants=variants.labels,
         contexts=contexts,
@@ -130,7 +133,7 @@ def finish_world(model: ScenarioModel, tables: CuelessWorld) -> TabularWorld:
         states=tables.states,
         cue_names=columns.names,
         steps=episodic.steps,
-        episodes=episodic.episodes,
+        episodes=episodes_of(model),
         outcome_state=tables.outcome_state[of],
         outcome_cdf=tables.outcome_cdf[of],
         payoff=tables.payoff[of],
@@ -147,6 +150,8 @@ def finish_world(model: ScenarioModel, tables: CuelessWorld) -> TabularWorld:
         symbol={name: where[of] for name, where in tables.symbol.items()},
         layout=tables.layout,
         position=tables.position,
+        block_ends=block_ends,
+        block_frequency=block_frequency,
     )
     if isinstance(model.world, GraphWorld):
         _check_percepts(model.world, world)

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evosim.errors import UserError, did_you_mean
+from evosim.scenario.blocks import lived_blocks
+from evosim.scenario.model import ScenarioModel
 from evosim.worlds.tabular import F64, I32
 
 #: Probabilities that should sum to 1 may miss it by rounding in the scenario file.
@@ -160,6 +162,22 @@ def pack_world(
         start_cdf=cumulative(start_p),
         **(parts | observer),  # type: ignore[arg-type]
     )
+
+
+def block_tables(model: ScenarioModel) -> tuple[NDArray[np.int64] | None, F64 | None]:
+    """Return where each block of a life ends, and how often contexts occur in it.
+
+    Returns
+    -------
+    (B,) int64, (B, contexts) float64
+        None without blocks.
+    """
+    blocks = lived_blocks(model)
+    if not blocks:
+        return None, None
+    ends = np.cumsum([block.episodes for block in blocks])
+    rows = [[b.frequencies.get(c.name, 0.0) for c in model.context] for b in blocks]
+    return ends.astype(np.int64), np.array(rows, np.float64)
 
 
 def unknown(what: str, name: str, known: Iterable[str], key: str) -> UserError:

@@ -8,8 +8,10 @@ from evosim.errors import UserError
 from evosim.kernels.life import WorldTables
 from evosim.kernels.tags import FUNCTIONS, Tag
 from evosim.registry import Entry, find, numbers
+from evosim.scenario.blocks import episodes_of, frequencies_of
 from evosim.scenario.model import ScenarioModel
 from evosim.scenario.world import UserWorld
+from evosim.worlds.parts import block_tables
 from evosim.worlds.tabular import I32, TabularWorld
 
 
@@ -127,18 +129,19 @@ def user_world(model: ScenarioModel) -> tuple[TabularWorld, np.ndarray, Tag]:
         raise UserError(f"world '{spec.kind}' gives cues that are not finite", key="world.kind")
     unique, inverse = np.unique(cue.reshape(-1, len(cue_names)), axis=0, return_inverse=True)
     shape = (len(names), states, len(actions), 1)
+    block_ends, block_frequency = block_tables(model)
     world = TabularWorld(
         variants=names,
         contexts=names,
         variant_context=np.arange(len(names), dtype=np.int32),
         variant_visible=tuple({} for _ in names),
         variant_share=np.ones(len(names)),
-        frequency=np.array([c.frequency for c in model.context]),
+        frequency=np.array(frequencies_of(model)),
         actions=actions,
         states=tuple(str(s) for s in range(states)),
         cue_names=cue_names,
         steps=spec.steps,
-        episodes=spec.episodes,
+        episodes=episodes_of(model),
         outcome_state=np.zeros(shape, np.int32),
         outcome_cdf=np.ones(shape),
         payoff=np.zeros(shape),
@@ -151,6 +154,8 @@ def user_world(model: ScenarioModel) -> tuple[TabularWorld, np.ndarray, Tag]:
         terminal=np.zeros((len(names), states), np.uint8),
         start_cdf=start_cdf,
         region=np.full((len(names), states), -1, np.int32),
+        block_ends=block_ends,
+        block_frequency=block_frequency,
     )
     numeric = np.array([list(p.values()) for p in per_context], np.float64)
     return world, numeric.reshape(len(names), -1), user_tag(entry, "step")

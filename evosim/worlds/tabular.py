@@ -33,7 +33,8 @@ class TabularWorld:
     variant_share : (C,) float64
         Share of a context's episodes that fall to this variant; sums to 1 per context.
     frequency : (len(contexts),) float64
-        Training frequency of each context at generation 0; sums to 1.
+        Training frequency of each context at generation 0; sums to 1. With blocks, its share
+        of the episodes of a life.
     actions, states, cue_names : tuples of str
         Labels; cue columns of a one-hot cue are labelled ``cue=state``.
     steps, episodes : int
@@ -66,6 +67,10 @@ class TabularWorld:
         Grid maps: the rows of each context's map, for drawing; empty otherwise.
     position : (S, 2) int32
         Grid maps: column and row of each state; (S, 2) of (index, 0) otherwise.
+    block_ends : (B,) int64 or None
+        One past the last episode of each block of a life; None without blocks.
+    block_frequency : (B, len(contexts)) float64 or None
+        Frequencies of the contexts in each block.
     """
 
     variants: tuple[str, ...]
@@ -95,7 +100,15 @@ class TabularWorld:
     symbol: dict[str, NDArray[np.uint8]] = field(default_factory=dict)
     layout: tuple[tuple[str, ...], ...] = ()
     position: I32 | None = None
+    block_ends: NDArray[np.int64] | None = None
+    block_frequency: F64 | None = None
 
     def variant_frequency(self, frequency: F64) -> F64:
-        """Return (C,) frequencies of the variants, given those of the contexts."""
-        return np.asarray(frequency)[self.variant_context] * self.variant_share
+        """Return (..., C) frequencies of the variants, given those (...) of the contexts."""
+        return np.asarray(frequency)[..., self.variant_context] * self.variant_share
+
+    def blocks(self) -> tuple[NDArray[np.int64], F64]:
+        """Return (B,) one past the last episode of each block, and (B, C) variants' frequencies."""
+        if self.block_ends is None or self.block_frequency is None:
+            return np.array([self.episodes]), self.variant_frequency(self.frequency)[None]
+        return self.block_ends, self.variant_frequency(self.block_frequency)
