@@ -3,8 +3,8 @@
 Usage: python analysis/spectrum.py [RESULTS_DIR] [--out FILE]
 
 Reads only the tables of finished runs. Panel a: the minds of scenarios/spectrum.toml in one world.
-Panel b: minds in worlds of their own (racer, fork, siege, steering, pages), as far as their results
-lie beside those of 'spectrum'. Panel c: lock-in of evolving populations, from
+Panel b: minds in worlds of their own (racer, fork, schoolchildren, steering, pages), as far as
+their results lie beside those of 'spectrum'. Panel c: lock-in of evolving populations, from
 scenarios/spectrum_evolving.toml. In a and b, x is the foresight horizon and y the share of lives
 that are locked in, with and without the accident; size is the coverage gap, shade the competence
 elsewhere, and the number at a point its unlock dose.
@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import seaborn as sns
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
@@ -27,11 +28,12 @@ from evosim.plots.layout import Legend, page
 from evosim.plots.script import find_run, need, run_script
 from evosim.plots.style import Look, category, control, wrap
 from evosim.plots.trajectories import plot_measure
-from evosim.spectrum import wilson
+from evosim.spectrum import CHANGE, wilson
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
     from evosim.results import Run
     from evosim.scenario import ArmCell
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
 #: Minds in the order of their foresight, and how their points look.
 MARKERS = {"reflex": "o", "model-free": "s", "lookahead": "^", "abstract": "D", "reflective": "v"}
 #: Worlds in which each mind is at home.
-NATIVE = ("racer", "fork", "siege", "steering", "pages")
+NATIVE = ("racer", "fork", "schoolchildren", "steering", "pages")
 EVOLVING = "spectrum_evolving"
 #: The arm of planners of several depths at a higher temperature.
 BY_DEPTH = "warmer"
@@ -51,6 +53,37 @@ APART = 0.7
 
 
 @dataclass(frozen=True)
+class ByPopulation:
+    """How to read a world whose learner is a population, not an agent in its life.
+
+    Attributes
+    ----------
+    mind : str
+        The rung that it stands for.
+    control : str
+        The arm that shows what happens without the bad habit.
+    measure, above : str, float
+        A population is locked in where this is above that at the end.
+    ahead : dict of int -> str
+        Steps before the place that is avoided, and the measure of avoiding it there.
+    """
+
+    mind: str
+    control: str
+    measure: str
+    above: float
+    ahead: dict[int, str]
+
+
+POPULATIONS = {
+    "steering": ByPopulation(
+        "abstract", "no bias", "assay.searched in English", 0.8,
+        {1: "assay.steer, last turn", 3: "assay.steer, first turn"},
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
 class Point:
     """One mind in one world.
 
@@ -58,12 +91,15 @@ class Point:
     ----------
     mind : str
     lives : int
-        That `locked` and `calm` are shares of.
+        Of agents, or of populations, that `locked` and `calm` are shares of.
     locked, calm : float
         Shares locked in, with the accident and without.
     horizon, gap, competence : float
+        NaN where it is not measured.
     dose : str
         Forced entries that unlock; empty where nobody was forced.
+    world : str
+        Its name, where points of one panel have worlds of their own.
     """
 
     mind: str
@@ -74,6 +110,7 @@ class Point:
     gap: float
     competence: float
     dose: str
+    world: str = ""
 
 
 def paired_trial(cell: ArmCell) -> Trial | None:
@@ -150,10 +187,46 @@ def draw_depths(ax: Axes, line: Sequence[tuple[int, Point]]) -> None:
         )  # fmt: skip
 
 
+def population_point(run: Run, how: ByPopulation) -> Point:
+    """Return the point of populations, from the last generation of the file's own arm."""
+
+    def ends(arm: str, measure: str) -> NDArray[np.float64]:
+        need(measure in run.trajectory, f"a column '{measure}'", run)
+        rows = run.trajectory[(run.trajectory["arm"] == arm).to_numpy()]
+        rows = rows[(rows["generation"] == rows["generation"].max()).to_numpy()]
+        return rows[measure].to_numpy(np.float64)
+
+    own = run.scenario.arms()[0].label
+    # As in `evosim.spectrum.horizon`: the change must be larger than CHANGE, and surely above 0.
+    horizon = 0
+    for steps, measure in how.ahead.items():
+        change = ends(own, measure) - ends(how.control, measure)
+        sure = 1.96 * change.std(ddof=1) / math.sqrt(change.size)
+        if change.mean() > max(CHANGE, sure):
+            horizon = max(horizon, steps)
+    return Point(
+        mind=how.mind,
+        lives=ends(own, how.measure).size,
+        locked=float((ends(own, how.measure) > how.above).mean()),
+        calm=float((ends(how.control, how.measure) > how.above).mean()),
+        horizon=float(horizon),
+        gap=math.nan,
+        competence=math.nan,
+        dose="",
+    )
+
+
 def native_points(runs: Mapping[str, Run]) -> list[Point]:
     """Return the point of each world's own arm."""
-    points = (point_of(run, run.scenario.arms()[0]) for run in runs.values())
-    return [point for point in points if point is not None]
+    points = []
+    for world, run in runs.items():
+        if world in POPULATIONS:
+            point: Point | None = population_point(run, POPULATIONS[world])
+        else:
+            point = point_of(run, run.scenario.arms()[0])
+        if point is not None:
+            points.append(replace(point, world=world))
+    return points
 
 
 def beside(run: Run, names: Sequence[str]) -> dict[str, Run]:
@@ -185,8 +258,8 @@ def shade() -> ScalarMappable:
 
 
 def area(gap: float) -> float:
-    """Return the area of a point in square points."""
-    return 30.0 + 110.0 * min(max(gap, 0.0), 1.0)
+    """Return the area of a point in square points; the smallest where there is no gap."""
+    return 30.0 + 110.0 * min(max(0.0, gap), 1.0)
 
 
 def draw_points(ax: Axes, points: Sequence[Point], scale: ScalarMappable) -> None:
@@ -198,6 +271,8 @@ def draw_points(ax: Axes, points: Sequence[Point], scale: ScalarMappable) -> Non
             low, high = wilson(round(y * point.lives), point.lives)
             ax.vlines(x, low, high, color="0.35", linewidth=1.1, zorder=1)
             face = "white" if is_control else scale.to_rgba(point.competence)
+            if not is_control and math.isnan(point.competence):
+                face = "0.75"
             ax.scatter(
                 [x], [y], s=area(0.0 if is_control else point.gap), marker=MARKERS[point.mind],
                 facecolor=[face], edgecolor="0.2", linewidth=0.9, zorder=2, clip_on=False,
