@@ -123,6 +123,34 @@ def test_results_beside_it_are_drawn(tmp_path: Path) -> None:
     assert len([line for line in right.lines if len(line.get_xdata()) == 16]) == arms
 
 
+def steering(path: Path, late: float) -> SimpleNamespace:
+    """Return made-up populations: of 20 that steer 16 are locked in; `late`: steers at the end."""
+    scenario = Scenario.load(ROOT / "scenarios" / "steering.toml")
+    rows = [
+        {
+            "arm": cell.label, "replicate": r, "generation": g,
+            "assay.searched in English": 0.9 if cell.arm == "cheap" and r < 16 else 0.1,
+            "assay.steer, first turn": 0.3 + 0.01 * r if cell.arm == "cheap" else 0.3,
+            "assay.steer, last turn": late * (cell.arm == "cheap") + 0.01 * r,
+        }
+        for cell in scenario.arms()
+        for r in range(20)
+        for g in (0, 300)
+    ]  # fmt: skip
+    return SimpleNamespace(scenario=scenario, trajectory=pd.DataFrame(rows), path=path)
+
+
+@pytest.mark.parametrize(("late", "horizon"), [(0.5, 1.0), (0.05, 0.0)])
+def test_a_world_whose_learner_is_a_population(late: float, horizon: float) -> None:
+    """A change of 0.095 in the first turn is too small to count, one of 0.5 in the last is not."""
+    made = script()
+    run = steering(Path("nowhere/steering"), late)
+    (point,) = made["native_points"]({"steering": run})
+    assert (point.world, point.mind, point.lives) == ("steering", "abstract", 20)
+    assert (point.locked, point.calm, point.horizon) == (0.8, 0.0, horizon)
+    assert made["area"](point.gap) == made["area"](0.0)
+
+
 def test_a_run_without_trials_says_what_is_missing() -> None:
     run = bench()
     run.trajectory = run.trajectory[["arm", "replicate", "generation"]]
