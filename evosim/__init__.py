@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from evosim.api import run
+    from evosim.environments import gymnasium_env
     from evosim.errors import UserError
     from evosim.forks import fork
     from evosim.mesa_model import EvoModel
@@ -31,6 +32,7 @@ _HOMES = {
     "Study": "evosim.studies.results",
     "UserError": "evosim.errors",
     "fork": "evosim.forks",
+    "gymnasium_env": "evosim.environments",
     "load": "evosim.results",
     "load_study": "evosim.studies.results",
     "run": "evosim.api",
@@ -46,6 +48,7 @@ __all__ = [
     "UserError",
     "__version__",
     "fork",
+    "gymnasium_env",
     "load",
     "load_study",
     "run",

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evosim.errors import UserError, did_you_mean
+from evosim.errors import Terminated, UserError, did_you_mean
 from evosim.output import RECORD, remove_checkpoint, reserve
 from evosim.results import OWN_FILES, Run, save_into
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from evosim.progress import Progress
     from evosim.scenario import Scenario
 
+_STANDS = "its checkpoint stands, go on with --resume"
 #: Short names of the keys that users change most.
 SHORT_KEYS = {
     "seed": "seed",
@@ -122,7 +123,7 @@ def carry_out(
     from evosim.checkpoint import Keeper
     from evosim.record import origin
 
-    begun_as = origin(plugins) | ({} if fork is None else {"state to fork": fork.digest})
+    begun_as = origin(plugins, scenario) | ({} if fork is None else {"state to fork": fork.digest})
     with reserve(out, overwrite=overwrite, own=OWN_FILES, resume=resume) as reserved:
         if resume and (done := _finished(reserved.target, scenario, begun_as)):
             remove_checkpoint(reserved.unfinished)
@@ -135,9 +136,10 @@ def carry_out(
             )
         keeper = Keeper(reserved.unfinished, scenario, begun_as, rhythm, resume=resume)
         with _telling_where_to_go_on(keeper):
-            done = _simulate(scenario, threads, progress, command, plugins, keeper, fork)
+            with keeper.patient():
+                done = _simulate(scenario, threads, progress, command, plugins, keeper, fork)
             done.info["origin"] = begun_as
-            save_into(done, reserved)
+            save_into(done, reserved, kept=_STANDS if keeper.written else "nothing was kept")
         keeper.remove()
     return done
 
@@ -159,13 +161,13 @@ def rhythm_of(checkpoint: str | int, out: str | Path | None, resume: bool) -> Rh
 
 @contextmanager
 def _telling_where_to_go_on(keeper: Keeper) -> Iterator[None]:
-    """Let whoever interrupts a run know that its checkpoint stands."""
+    """Let whoever ends a run know that its checkpoint stands."""
     try:
         yield
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Terminated) as ending:
         if not keeper.written:
             raise
-        raise KeyboardInterrupt("its checkpoint stands, go on with --resume") from None
+        raise type(ending)(_STANDS) from None
 
 
 def _finished(directory: Path, scenario: Scenario, begun_as: Mapping[str, Any]) -> Run | None:

@@ -267,10 +267,13 @@ def _where(name: str, variant: int, world: TabularWorld, key: str) -> NDArray[np
                 key=f"{key}.measure",
             )
         return found
-    known = (*world.symbol, *world.states)
-    state = _index(name, known, key, "state or symbol") - len(world.symbol)
-    found = np.arange(len(world.states)) == state
-    return found
+    if name in world.regions and name not in world.states:
+        inside: NDArray[np.bool_] = world.region[variant] == world.regions.index(name)
+        return inside
+    known = (*world.symbol, *world.regions, *world.states)
+    _index(name, known, key, "state, symbol or region")
+    here: NDArray[np.bool_] = np.arange(len(world.states)) == world.states.index(name)
+    return here
 
 
 def _variant(assay: Assay, world: TabularWorld, key: str) -> int:

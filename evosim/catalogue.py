@@ -71,7 +71,7 @@ def describe_file(file: Path) -> str:
     from evosim.studies.plan import code_version, make_plan
 
     study = check_study(parse(text, file), file, text)
-    runs = make_plan(study, code_version(study.plugins))
+    runs = make_plan(study, code_version(study.plugins, study.base))
     return (
         f"{study.model.title}; {len(runs)} runs ({runs['point'].nunique()} points), "
         f"each: {describe(study.base)}"

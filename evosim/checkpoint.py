@@ -12,11 +12,15 @@ import hashlib
 import json
 import os
 import re
+import signal
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -151,6 +155,7 @@ class Keeper:
         self._stored: dict[str, _Stored] = {}
         self._clock = self._last = time.monotonic()
         self._since = 0
+        self._ending: Callable[[], Any] | None = None
         if resume and (folder / HEAD).is_file():
             self._open()
 
@@ -179,8 +184,46 @@ class Keeper:
             self.resumed.append({"arm": label, "generation": stored.generation})
         return True
 
+    @contextmanager
+    def patient(self) -> Iterator[None]:
+        """Within it an interruption waits for the end of the generation, and is written down.
+
+        A second one does not wait. Outside the main thread signals are not ours to handle.
+        """
+        if self.rhythm is None or threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before: dict[int, Any] = {}
+
+        def ask(number: int, frame: FrameType | None) -> None:
+            if self._ending is not None:
+                before[number](number, frame)
+            self._ending = lambda: before[number](number, frame)
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            handler = signal.getsignal(number)
+            if callable(handler):
+                before[number] = handler
+                signal.signal(number, ask)
+        try:
+            yield
+        finally:
+            for each, handler in before.items():
+                signal.signal(each, handler)
+        if self._ending is not None:  # it came after the last look
+            self._ending()
+
     def look(self) -> None:
-        """Write a checkpoint if one is due; called after every generation."""
+        """Write a checkpoint if one is due; called after every generation.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            Or what else an interruption raises that came since the last look.
+        """
+        if self._ending is not None:
+            self.write()
+            self._ending()
         self._since += 1
         rhythm = self.rhythm
         if rhythm is None:

@@ -18,17 +18,13 @@ from typing import Any
 
 import typer
 
-from evosim.errors import UserError
+from evosim.errors import Terminated, UserError
 
 INTERNAL_ERROR = 70
 INTERRUPTED = 130
 TERMINATED = 143
 
 _INTERRUPTION = "interrupted; nothing half-written is left behind"
-
-
-class Terminated(BaseException):
-    """The process was asked to end (SIGTERM), so that temporary files are removed first."""
 
 
 def exit_code_of(command: Callable[[], object], debug: Callable[[], bool]) -> int:
@@ -59,8 +55,8 @@ def exit_code_of(command: Callable[[], object], debug: Callable[[], bool]) -> in
         # the process by SIGINT at its end, whoever caught it; the next exec() takes that back.
         exec("")
         return INTERRUPTED
-    except Terminated:
-        say("terminated; nothing half-written is left behind")
+    except Terminated as end:
+        say(f"terminated; {str(end) or 'nothing half-written is left behind'}")
         return TERMINATED
     except BrokenPipeError:
         # The reader (head, less) has gone: what is still buffered goes nowhere.

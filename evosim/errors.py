@@ -75,8 +75,23 @@ class UserError(Exception):
         )
 
 
+class MissingExtraError(UserError):
+    """What was asked for needs a package that is not installed with evosim itself."""
+
+
+def missing_extra(package: str, extra: str, key: str | None = None) -> MissingExtraError:
+    """Return the error for a package of the extra ``evosim[extra]`` that is not installed."""
+    return MissingExtraError(
+        f"needs the package {package}", key=key, hint=f"pip install 'evosim[{extra}]'"
+    )
+
+
 class EngineError(UserError):
     """A run met a state that no valid model reaches (e.g. negative fitness)."""
+
+
+class Terminated(BaseException):
+    """The process was asked to end (SIGTERM), so that temporary files are removed first."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:

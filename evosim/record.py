@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 #: Raised when a reader of an older version could misread a run directory.
 SCHEMA_VERSION = 1
 
-_RECORDED_VERSIONS = ("numpy", "numba", "llvmlite", "pandas", "pyarrow")
+_RECORDED_VERSIONS = ("numpy", "numba", "llvmlite", "pandas", "pyarrow", "gymnasium")
 #: Sources that only show results or start runs; an edit there changes no number of a run.
 _FACES = (
     "__main__.py",
@@ -38,6 +38,7 @@ _FACES = (
     "catalogue.py",
     "cli_errors.py",
     "cost.py",
+    "environments.py",
     "memory.py",
     "mesa_model.py",
     "oracles/",
@@ -53,6 +54,8 @@ _FACES = (
     "toml_text.py",
     "schema/",
     "units.py",
+    "page/",
+    "walker.py",
     "validate",
 )
 
@@ -121,10 +124,10 @@ def run_record(
     return {key: plain(value) for key, value in record.items()}
 
 
-def origin(plugins: Sequence[Path]) -> dict[str, Any]:
+def origin(plugins: Sequence[Path], scenario: Scenario) -> dict[str, Any]:
     """Return what the bits of a run depend on besides its scenario, by words for errors."""
     found = versions()
-    return {
+    return environment_versions(scenario) | {
         "sources of evosim": engine_hash(),
         "plugins": [file_digest(path) for path in plugins],
         "versions of numpy or numba": [found.get(name) for name in ("numpy", "numba", "llvmlite")],
@@ -140,6 +143,13 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def environment_versions(scenario: Scenario) -> dict[str, str | None]:
+    """Return the version of what a scenario's world is read from, by words for errors."""
+    if all(cell.model.world.kind != "gymnasium" for cell in scenario.arms()):
+        return {}
+    return {"version of gymnasium": versions().get("gymnasium")}
 
 
 def commit() -> str | None:

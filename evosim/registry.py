@@ -44,7 +44,16 @@ LEARNER = ("parameters", "loci", "memory", "birth", "prefer", "observe")
 KERNEL = {"world": "step", "mind": "logits", "selection": "fitness"}
 #: Names by which scenarios or kernels know what is built in.
 BUILT_IN = {
-    "world": ("grid", "chain", "bandit", "graph", "siege", "landscape", "tabular"),
+    "world": (
+        "grid",
+        "chain",
+        "bandit",
+        "graph",
+        "siege",
+        "gymnasium",
+        "landscape",
+        "tabular",
+    ),
     "mind": (
         "reflex",
         "model-free",

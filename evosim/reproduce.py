@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from evosim.catalogue import Entry, list_folder
 from evosim.cli_errors import say
-from evosim.errors import UserError
+from evosim.errors import MissingExtraError, UserError
 from evosim.output import user_errors, write_file
 from evosim.report import VERDICTS, verdict_word
 from evosim.tables import records
@@ -31,8 +31,9 @@ class Outcome:
     ----------
     claims : DataFrame
         All claims, with the column `scenario` in front.
-    ran, kept, left_out : list of str
-        Names of the scenarios run now, up to date already, and slow ones not asked for.
+    ran, kept, left_out, lacking : list of str
+        Names of the scenarios run now, up to date already, slow ones not asked for, and those that
+        need an extra that is not installed.
     errors : list of UserError
         One per scenario that could not be run.
     """
@@ -41,6 +42,7 @@ class Outcome:
     ran: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    lacking: list[str] = field(default_factory=list)
     errors: list[UserError] = field(default_factory=list)
 
     @property
@@ -56,6 +58,8 @@ class Outcome:
         text = f"{len(self.ran)} scenarios run, {len(self.kept)} up to date; claims: {judged}"
         if self.left_out:
             text += f"; slow and left out: {', '.join(self.left_out)}"
+        if self.lacking:
+            text += f"; for want of an extra left out: {', '.join(self.lacking)}"
         if self.errors:
             text += f"; {len(self.errors)} could not be run"
         return text
@@ -103,7 +107,10 @@ def reproduce_folder(
         except UserError as error:
             located = error.located(entry.file, None)
             say(located.one_line())
-            outcome.errors.append(located)
+            if isinstance(error, MissingExtraError):
+                outcome.lacking.append(name)
+            else:
+                outcome.errors.append(located)
             continue
         claims = done.claims.copy()
         claims.insert(0, "scenario", name)
@@ -132,7 +139,7 @@ def up_to_date(scenario: Scenario, directory: Path) -> Run | None:
     Run or None
         None when the scenario has to be run.
     """
-    from evosim.record import engine_hash
+    from evosim.record import engine_hash, environment_versions
     from evosim.results import load
 
     try:
@@ -140,6 +147,7 @@ def up_to_date(scenario: Scenario, directory: Path) -> Run | None:
     except UserError:
         return None
     same = run.info.get("scenario_hash") == scenario.hash()
+    same &= environment_versions(scenario).items() <= run.info.get("origin", {}).items()
     return run if same and run.info.get("engine_hash") == engine_hash() else None
 
 

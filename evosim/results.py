@@ -245,10 +245,13 @@ def save(run: Run, directory: str | Path, overwrite: bool = False) -> Path:
         return save_into(run, reserved)
 
 
-def save_into(run: Run, reserved: Reserved) -> Path:
-    """Write a run into a directory that is already reserved; see `save`."""
+def save_into(run: Run, reserved: Reserved, kept: str = "nothing was kept") -> Path:
+    """Write a run into a directory that is already reserved; see `save`.
+
+    `kept` says what a full disk leaves behind.
+    """
     partial = reserved.partial
-    with user_errors(reserved.target):
+    with user_errors(reserved.target, kept=kept):
         text = _SCENARIO_HEAD + run.scenario.toml()
         write_file(partial / SCENARIO, lambda stream: stream.write(text.encode()))
         for name in TABLES:

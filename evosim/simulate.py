@@ -362,13 +362,10 @@ def index_probes(resolved: Resolved, model: ScenarioModel) -> tuple[Probe, ...]:
 
 
 def _same_shapes(stretches: list[tuple[int, Resolved]]) -> None:
-    """Refuse interventions that would change the arrays' shapes."""
+    """Refuse interventions after which the ledger would follow something else."""
     first = stretches[0][1]
     for start, other in stretches[1:]:
-        if (first.layout.real_loci, first.layout.bit_loci) != (
-            other.layout.real_loci,
-            other.layout.bit_loci,
-        ) or first.tracked.percept.size != other.tracked.percept.size:
+        if not _alike(first, other):
             raise UserError(
                 f"what changes at generation {start} changes the percepts or loci "
                 "that the ledger follows",
@@ -376,6 +373,27 @@ def _same_shapes(stretches: list[tuple[int, Resolved]]) -> None:
                 hint="give contexts that come later a small frequency from the start, "
                 "or lower ledger.percepts to 0",
             )
+
+
+def _alike(one: Resolved, other: Resolved) -> bool:
+    """Whether rows of the ledger mean the same: loci, tracked percepts, and the states of each."""
+    if (one.layout.real_loci, one.layout.bit_loci) != (
+        other.layout.real_loci,
+        other.layout.bit_loci,
+    ):
+        return False
+    if not one.tracked.percept.size and not other.tracked.percept.size:
+        return True
+    assert one.world is not None
+    assert other.world is not None
+    return all(
+        np.array_equal(a, b)
+        for a, b in (
+            (one.tracked.context, other.tracked.context),
+            (one.tracked.percept, other.tracked.percept),
+            (one.world.percept, other.world.percept),
+        )
+    )
 
 
 def _sources_first(plans: list[Plan]) -> list[Plan]:

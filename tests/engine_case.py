@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+from importlib.util import find_spec
 
 import numpy as np
 
@@ -79,6 +80,22 @@ WORLDS = {
         },
     },
 }  # fmt: skip
+
+if find_spec("gymnasium") is not None:
+    WORLDS["gymnasium"] = {
+        "world": {
+            "kind": "gymnasium", "id": "FrozenLake-v1", "arguments": {"map_name": "4x4"},
+            "steps": 8, "episodes": 2, "reward": 1,
+            "factors": [{"name": "row", "size": 4}, {"name": "column", "size": 4}],
+        },
+        "context": [
+            {"name": "slippery", "frequency": 0.5},
+            {"name": "dry", "frequency": 0.5, "arguments": {"is_slippery": False}, "start": "9"},
+        ],
+        "cues": {
+            "bias": 1, "row": {"factors": ["row"]}, "dry": {"one_hot": "context", "visible": 0.5},
+        },
+    }  # fmt: skip
 
 MINDS = {
     "linear": {"kind": "reflex"},

@@ -19,12 +19,19 @@ every_file = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 @lru_cache(maxsize=1)
 def lived(path):
     """The last file's histories: its checks come one after the other."""
-    return antifake.Small(Scenario.load(path))
+    return antifake.Small(loaded(path))
 
 
 @lru_cache(maxsize=1)
 def measures(path):
-    return antifake.Measures(Scenario.load(path))
+    return antifake.Measures(loaded(path))
+
+
+def loaded(path):
+    scenario = Scenario.load(path)
+    if scenario.model.world.kind == "gymnasium":
+        pytest.importorskip("gymnasium", reason="the extra evosim[gymnasium] is not installed")
+    return scenario
 
 
 def judge(row, request):

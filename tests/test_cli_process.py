@@ -130,8 +130,10 @@ def test_an_interrupt_within_compiled_text_ends_alike(folder):
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_the_run_and_leaves_nothing(folder, number, code):
+@pytest.mark.parametrize("rhythm", ["never", "1h"])
+def test_a_signal_ends_the_run_and_leaves_its_checkpoint_or_nothing(folder, number, code, rhythm):
     command = [sys.executable, "-m", "evosim", "run", "lamps.toml", "--generations", "10000000"]
+    command += ["--checkpoint", rhythm]
     partial = folder / "results" / ".lamps.partial"
     with started(*command, folder=folder) as process:
         deadline = time.monotonic() + 60
@@ -145,4 +147,6 @@ def test_a_signal_ends_the_run_and_leaves_nothing(folder, number, code):
     assert (ended, out) == (code, "")
     assert err.startswith("evosim: ")
     assert err.count("\n") == 1
-    assert list((folder / "results").iterdir()) == []
+    left = [path.name for path in (folder / "results").iterdir()]
+    assert left == ([] if rhythm == "never" else [".lamps.checkpoint"])
+    assert ("--resume" in err) == bool(left)

@@ -40,6 +40,7 @@ def case(world, mind, selection, reproduction, ploidy):
 
 
 def test_the_cases_are_all_kinds_there_are():
+    pytest.importorskip("gymnasium", reason="the extra evosim[gymnasium] is not installed")
     kinds = {WORLDS[w]["world"]["kind"] for w in WORLDS}
     assert kinds == set(built_in_kinds("world"))
     assert {s["kind"] for s in SELECTIONS.values()} | {"replay"} == set(built_in_kinds("selection"))

@@ -22,6 +22,7 @@ LAYERS = (
     (
         "errors", "units", "toml_text", "user_code", "registry", "scenario", "worlds", "minds",
         "layout", "criterion", "knowledge", "resolve", "population", "claims", "oracles",
+        "walker",
     ),
     (
         "engine", "ledger", "culture", "parents", "assays", "trials", "predict", "recorder",
@@ -33,8 +34,8 @@ LAYERS = (
         "api", "catalogue",
     ),
     (
-        "cli", "cli_errors", "progress", "report", "reproduce", "plots", "mesa_model", "bench",
-        "validate", "antifake", "__main__", "__init__",
+        "cli", "cli_errors", "progress", "report", "reproduce", "plots", "mesa_model",
+        "environments", "page", "bench", "validate", "antifake", "__main__", "__init__",
     ),
 )  # fmt: skip
 #: Drawing is asked for on a result, and loaded only then.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,10 +14,11 @@ import test_trials
 import evosim
 from evosim import checkpoint, tables
 from evosim.checkpoint import Rhythm
-from evosim.errors import UserError
+from evosim.errors import Terminated, UserError
 from evosim.results import TABLES
 from evosim.scenario import Scenario
 from evosim.scenario.resolved import plain
+from evosim.simulate import CellRun
 
 HERE = Path(__file__).parent
 SETTINGS = {"population.generations": 12, "population.replicates": 3, "record.every": 3}
@@ -297,6 +299,70 @@ def test_without_room_on_disk_the_checkpoint_before_stands(tmp_path, monkeypatch
         evosim.run(scenario, out=out, threads=1, checkpoint=3)
     monkeypatch.undo()
     assert resumed(out).info["resumed"] == [{"arm": "base", "generation": 3}]
+
+
+def test_without_room_for_the_results_the_checkpoint_stands(tmp_path, monkeypatch):
+    scenario, out = road(), tmp_path / "out"
+    real = tables.write_file
+
+    def write(path, writer):
+        if path.suffix == ".parquet":
+            raise OSError(28, "No space left on device")
+        real(path, writer)
+
+    monkeypatch.setattr(tables, "write_file", write)
+    with pytest.raises(UserError, match=r"the disk is full .* its checkpoint stands, go on with"):
+        evosim.run(scenario, out=out, threads=1, checkpoint=3)
+    with pytest.raises(UserError, match=r"the disk is full .* nothing was kept"):
+        evosim.run(scenario, out=tmp_path / "other", threads=1, checkpoint="never")
+    monkeypatch.undo()
+    assert (tmp_path / ".out.checkpoint" / "head.json").is_file()
+    assert resumed(out).path == out
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_waits_for_the_generation_and_is_written_down(
+    whole, number, tmp_path, monkeypatch
+):
+    scenario, expected = whole
+    out, lived = tmp_path / "out", 0
+    real = CellRun.advance
+
+    def advance(cell):
+        nonlocal lived
+        lived += 1
+        if lived == 8:
+            os.kill(os.getpid(), number)  # in the midst of a generation
+        real(cell)
+
+    def end(number, frame):
+        raise Terminated
+
+    monkeypatch.setattr(CellRun, "advance", advance)
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        with pytest.raises((KeyboardInterrupt, Terminated), match="go on with --resume"):
+            evosim.run(scenario, out=out, threads=1)
+        assert signal.getsignal(signal.SIGTERM) is end
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert lived == 8
+    monkeypatch.undo()
+    done = evosim.run(scenario, out=out, threads=1, resume=True)
+    assert [place["generation"] for place in done.info["resumed"]] == [8]
+    assert contents(out) == expected
+
+
+def test_a_second_interruption_does_not_wait(tmp_path, monkeypatch):
+    def advance(cell):
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+        raise AssertionError("not reached")
+
+    monkeypatch.setattr(CellRun, "advance", advance)
+    with pytest.raises(KeyboardInterrupt):
+        evosim.run(road(), out=tmp_path / "out", threads=1)
+    assert not list(tmp_path.glob("*out*"))
 
 
 def test_resuming_what_is_finished_changes_nothing(tmp_path):

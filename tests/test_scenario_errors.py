@@ -66,7 +66,8 @@ MODELS = [
         'kind = "grid"',
         'kind = "gird"',
         "world.kind: 'gird' is not a kind of world; "
-        "allowed: 'grid', 'chain', 'bandit', 'graph', 'siege', 'landscape'; did you mean 'grid'?",
+        "allowed: 'grid', 'chain', 'bandit', 'graph', 'siege', 'gymnasium', "
+        "'landscape'; did you mean 'grid'?",
     ),
     (
         "coinrun",
@@ -79,14 +80,14 @@ MODELS = [
         "bias = 1\n",
         "bias = true\n",
         "cues.bias: true is not allowed; allowed: a number or a table with the keys value, "
-        "toward, axis, at, beside, distance, states, context, one_hot, visible",
+        "toward, axis, at, beside, distance, states, context, one_hot, factors, visible",
     ),
     (
         "coinrun",
         'toward = "C"',
         'towards = "C"',
         "cues.coin_side.towards: unknown key; allowed: value, toward, axis, at, beside, "
-        "distance, states, context, one_hot, visible; did you mean 'toward'?",
+        "distance, states, context, one_hot, factors, visible; did you mean 'toward'?",
     ),
     (
         "coinrun",

@@ -246,10 +246,11 @@ def test_the_id_knows_scenario_seed_and_code(tmp_path):
 def test_the_code_version_follows_the_users_files(tmp_path):
     plugin = tmp_path / "mine.py"
     plugin.write_text("a = 1\n")
-    before = code_version([plugin])
-    assert code_version([plugin]) == before != code_version()
+    scenario = loaded(tmp_path, case.STUDY).base
+    before = code_version([plugin], scenario)
+    assert code_version([plugin], scenario) == before != code_version([], scenario)
     plugin.write_text("a = 2\n")
-    assert code_version([plugin]) != before
+    assert code_version([plugin], scenario) != before
 
 
 def test_what_may_not_be_extended_says_why(tmp_path):

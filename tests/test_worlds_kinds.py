@@ -26,7 +26,7 @@ def graph(transitions, context=None, cues=None, **world):
 
 
 def test_kinds():
-    assert list(BUILDERS) == ["grid", "chain", "bandit", "graph", "siege"]
+    assert list(BUILDERS) == ["grid", "chain", "bandit", "graph", "siege", "gymnasium"]
 
 
 # --- chain -----------------------------------------------------------------------------

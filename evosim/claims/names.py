@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from evosim.errors import UserError, did_you_mean
 from evosim.layout import REPORTED_LOCI
+from evosim.scenario.kinds import built_in_kinds
 from evosim.scenario.model import ScenarioModel
 
 KEYS = ("arm", "replicate", "generation")
@@ -218,11 +219,16 @@ def _displacements(model: ScenarioModel) -> list[str]:
     """Name the distances from the founders, inside and outside what training can show."""
     names = [f"{name}.spread" for name, gene in model.genome.items() if gene.kind == "real"]
     mind = model.mind
-    if model.world.kind in ("grid", "chain", "bandit", "graph", "siege") and mind.kind == "reflex":
+    if model.world.kind in _tabular() and mind.kind == "reflex":
         if getattr(mind, "policy", "") == "linear":
             names += ["policy.inside", "policy.outside"]
         names += ["learned.inside", "learned.outside", "learned.moved"]
     return names
+
+
+def _tabular() -> list[str]:
+    """Return the kinds of world that are tables."""
+    return [kind for kind in built_in_kinds("world") if kind != "landscape"]
 
 
 def _labels(gene_labels: Mapping[str, Iterable[str]] | Iterable[str]) -> list[str]:

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from evosim.errors import UserError
+from evosim.errors import UserError, did_you_mean
 from evosim.scenario.arms import ArmCell, arm_error, expand
 from evosim.scenario.check import check_arms, check_model
 from evosim.scenario.check_claims import check_claims
@@ -100,6 +100,25 @@ class Scenario:
     def arms(self) -> list[ArmCell]:
         """Return all that a run simulates: the file's own arm, then the cells of the others."""
         return list(self._cells)
+
+    def cell(self, label: str | None = None) -> ArmCell:
+        """Return one of `arms` by its label; default: the file's own, or the first.
+
+        Raises
+        ------
+        UserError
+            There is none of this label.
+        """
+        cells = {cell.label: cell for cell in self._cells}
+        chosen = next(iter(cells)) if label is None else label
+        if chosen not in cells:
+            raise UserError(
+                f"no arm '{chosen}'",
+                key="arm",
+                allowed=", ".join(cells),
+                hint=did_you_mean(chosen, cells),
+            )
+        return cells[chosen]
 
     @cached_property
     def _cells(self) -> tuple[ArmCell, ...]:

@@ -52,7 +52,7 @@ class Measure(Table):
     state: Name | None = None
     symbol: str | None = None
     reach: str | None = Field(
-        default=None, description="share of episodes that enter this symbol or state"
+        default=None, description="share of episodes that enter this symbol, state or region"
     )
     payoff: bool | None = Field(default=None, description="mean payoff per episode")
     goal: bool | None = Field(default=None, description="mean goal per episode")

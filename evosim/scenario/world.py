@@ -9,6 +9,8 @@ from pydantic import Discriminator, Field, Tag
 from evosim.scenario.base import Name, NonNegative, Positive, Probability, Table
 
 Direction = Literal["left", "right", "up", "down", "stay"]
+#: What may be handed to the maker of an environment.
+Argument = bool | int | float | str | list[str] | list[float]
 
 
 class Symbol(Table):
@@ -136,6 +138,46 @@ class SiegeWorld(_Episodic):
     )
 
 
+class Factor(Table):
+    """A part of a state's number: how many values it has."""
+
+    name: Name
+    size: Annotated[int, Field(ge=1)]
+
+
+class GymnasiumWorld(_Episodic):
+    """A Gymnasium environment that says its transitions (`env.unwrapped.P`), read as tables.
+
+    States are called by their numbers there. What its `step` does beyond `P` is not seen.
+    """
+
+    kind: Literal["gymnasium"]
+    id: Annotated[str, Field(min_length=1)] = Field(description="as registered: 'Taxi-v4'")
+    arguments: dict[Name, Argument] = Field(
+        default_factory=dict, description="keywords that the environment is made with"
+    )
+    steps: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        description="longest episode, in steps (the environment's own limit is not read)"
+    )
+    actions: list[Name] | None = Field(
+        default=None, description="names of the actions in order (default: their numbers)"
+    )
+    start: Name | dict[Name, Probability] | None = Field(
+        default=None, description="start state (default: `initial_state_distrib`)"
+    )
+    factors: list[Factor] = Field(
+        default_factory=list,
+        description="parts that a state's number is made of, the slowest first: "
+        "number = (first * size of second + second) * ...",
+    )
+    payoff: float = Field(default=1.0, description="payoff per unit of the environment's reward")
+    reward: float = Field(default=0.0, description="as payoff, for learners")
+    goal: float = Field(default=0.0, description="as payoff; observer only")
+    regions: dict[Name, list[Name]] = Field(
+        default_factory=dict, description="label = states; observer only"
+    )
+
+
 class Peak(Table):
     """A network of bit genotypes of equal height (a flat peak when few loci are essential)."""
 
@@ -179,7 +221,7 @@ class UserWorld(_Episodic):
     parameters: dict[Name, float] = Field(default_factory=dict)
 
 
-_BUILT_IN = ("grid", "chain", "bandit", "graph", "siege", "landscape")
+_BUILT_IN = ("grid", "chain", "bandit", "graph", "siege", "gymnasium", "landscape")
 
 
 def _kind_of(value: Any) -> str:
@@ -193,6 +235,7 @@ World = Annotated[
     | Annotated[BanditWorld, Tag("bandit")]
     | Annotated[GraphWorld, Tag("graph")]
     | Annotated[SiegeWorld, Tag("siege")]
+    | Annotated[GymnasiumWorld, Tag("gymnasium")]
     | Annotated[LandscapeWorld, Tag("landscape")]
     | Annotated[UserWorld, Tag("user")],
     Discriminator(_kind_of),
@@ -221,7 +264,9 @@ class Context(Table):
         default_factory=dict, description="values of cues declared `context = true`"
     )
     payoff: float | dict[Name, float | Chance] | None = Field(
-        default=None, description="bandit: per action; chain: on reaching the end; siege: per event"
+        default=None,
+        description="bandit: per action; chain: on reaching the end; siege: per event; gymnasium: "
+        "per unit of the environment's reward",
     )
     reward: float | dict[Name, float | Chance] | None = Field(default=None, description="as payoff")
     goal: float | dict[Name, float] | None = Field(
@@ -231,7 +276,10 @@ class Context(Table):
         default_factory=list, description="graph: added to (or replacing) the common ones"
     )
     start: Name | dict[Name, Probability] | None = Field(
-        default=None, description="graph: start state"
+        default=None, description="graph, gymnasium: start state"
+    )
+    arguments: dict[Name, Argument] = Field(
+        default_factory=dict, description="gymnasium: keywords that differ in this context"
     )
     parameters: dict[Name, float] = Field(
         default_factory=dict, description="user worlds: parameters that differ in this context"
@@ -261,6 +309,10 @@ class Cue(Table):
     context: bool | None = Field(default=None, description="value given by each context's `cues`")
     one_hot: Literal["state", "context"] | None = Field(
         default=None, description="one column per state (or per context): tells all of them apart"
+    )
+    factors: Annotated[list[Name], Field(min_length=1)] | None = Field(
+        default=None,
+        description="gymnasium: one column per combination of values of these factors",
     )
     visible: Probability = Field(
         default=1.0, description="share of episodes in which the cue is seen; hidden it reads 0"

@@ -79,7 +79,7 @@ def study(
         Says how many runs are done; the same call goes on.
     """
     file = load_study_file(source, plugins)
-    code = code_version(file.plugins)
+    code = code_version(file.plugins, file.base)
     plan = make_plan(file, code)
     if workers and scheduler:
         raise UserError("give either workers or a scheduler: a cluster has its own workers")

@@ -62,14 +62,14 @@ class Bench:
 
         self._settings = settings
         plugins = [load_plugin(plugin) for plugin in settings.plugins]
-        here = code_version(plugins)
+        self._base = Scenario.load(settings.scenario)
+        here = code_version(plugins, self._base)
         if here != settings.code:
             raise UserError(
                 f"a worker on {socket.gethostname()} has another version of evosim, of a plugin, "
                 "of numba or of numpy",
                 hint="install the same everywhere",
             )
-        self._base = Scenario.load(settings.scenario)
         self._versions = versions()
 
     def run(self, job: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evosim.errors import UserError
-from evosim.record import engine_hash, file_digest
+from evosim.record import engine_hash, environment_versions, file_digest
 from evosim.scenario.load import validate
 from evosim.scenario.override import override
 from evosim.scenario.resolved import content_hash, plain
@@ -26,6 +26,7 @@ from evosim.studies.model import LatinHypercubeDesign
 if TYPE_CHECKING:
     import pandas as pd
 
+    from evosim.scenario import Scenario
     from evosim.scenario.model import ScenarioModel
     from evosim.studies.file import StudyFile
 
@@ -35,17 +36,21 @@ COLUMNS = ("run", "point", "replicate", "populations", "seed", "scenario", "code
 _CHECKED_POINTS = 20
 
 
-def code_version(plugins: Sequence[Path] = ()) -> str:
+def code_version(plugins: Sequence[Path], scenario: Scenario) -> str:
     """Return a hash of all code that a run's numbers depend on.
 
     Parameters
     ----------
     plugins : sequence of path
         User files.
+    scenario : Scenario
+        What is run: its world may be read from a library.
     """
     digest = hashlib.sha256(engine_hash().encode())
     for library in ("numba", "numpy"):
         digest.update(f" {library} {version(library)}".encode())
+    for library, found in environment_versions(scenario).items():
+        digest.update(f" {library} {found}".encode())
     for plugin in sorted(file_digest(path) for path in plugins):
         digest.update(f" {plugin}".encode())
     return digest.hexdigest()[:16]

@@ -16,6 +16,7 @@ from evosim.scenario.world import (
     Context,
     GraphWorld,
     GridWorld,
+    GymnasiumWorld,
     SiegeWorld,
     UserWorld,
 )
@@ -24,6 +25,7 @@ from evosim.worlds.chain import build_chain
 from evosim.worlds.cues import cue_columns, percepts, split_variants, variant_cues
 from evosim.worlds.graph import build_graph
 from evosim.worlds.grid import build_grid
+from evosim.worlds.gymnasium_table import build_gymnasium
 from evosim.worlds.parts import CuelessWorld, block_tables, check_distinct, check_sum
 from evosim.worlds.siege import build_siege
 from evosim.worlds.tabular import F64, TabularWorld
@@ -35,6 +37,7 @@ BUILDERS: dict[str, Callable[[ScenarioModel], CuelessWorld]] = {
     "bandit": build_bandit,
     "graph": build_graph,
     "siege": build_siege,
+    "gymnasium": build_gymnasium,
 }
 
 #: Keys of a context, besides name, frequency and cues, that belong to each kind of world.
@@ -44,9 +47,11 @@ CONTEXT_KEYS: dict[str, tuple[str, ...]] = {
     "bandit": ("payoff", "reward", "goal"),
     "graph": ("transitions", "start"),
     "siege": ("payoff", "reward", "goal"),
+    "gymnasium": ("arguments", "payoff", "reward", "goal", "start"),
     "landscape": (),
 }
 _USER_KEYS = ("parameters",)
+_OWN_KEYS = tuple(dict.fromkeys([*sum(CONTEXT_KEYS.values(), ()), *_USER_KEYS]))
 
 
 def build_world(model: ScenarioModel) -> TabularWorld:
@@ -113,7 +118,8 @@ def finish_world(model: ScenarioModel, tables: CuelessWorld) -> TabularWorld:
         For every mistake in the cues.
     """
     episodic = cast(
-        GridWorld | ChainWorld | BanditWorld | GraphWorld | SiegeWorld | UserWorld, model.world
+        GridWorld | ChainWorld | BanditWorld | GraphWorld | SiegeWorld | GymnasiumWorld | UserWorld,
+        model.world,
     )
     columns = cue_columns(model, tables)
     contexts = tuple(context.name for context in model.context)
@@ -172,7 +178,7 @@ def percept_label(world: TabularWorld, p: int) -> str:
 
 def _check_keys(kind: str, context: Context) -> None:
     allowed = CONTEXT_KEYS.get(kind, _USER_KEYS)
-    for key in ("map", "symbols", "payoff", "reward", "goal", "transitions", "start", "parameters"):
+    for key in _OWN_KEYS:
         given = getattr(context, key)
         if given is not None and given != {} and given != [] and key not in allowed:
             raise UserError(

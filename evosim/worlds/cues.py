@@ -6,13 +6,15 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evosim.errors import UserError
 from evosim.scenario.model import ScenarioModel
-from evosim.scenario.world import Context, Cue
+from evosim.scenario.world import Context, Cue, GymnasiumWorld
+from evosim.worlds.gymnasium_table import factor_values
 from evosim.worlds.maps import STEP, WALL
 from evosim.worlds.parts import CuelessWorld, closest, shown, unknown
 from evosim.worlds.tabular import F32, F64, I32
@@ -21,9 +23,20 @@ from evosim.worlds.tabular import F32, F64, I32
 SOURCES: dict[str, tuple[str, ...]] = {
     "grid": ("value", "toward", "at", "beside", "distance", "context", "one_hot"),
     "bandit": ("value", "context", "one_hot"),
+    "gymnasium": ("value", "states", "context", "one_hot", "factors"),
 }
 _GRAPH_SOURCES = ("value", "states", "context", "one_hot")
-_ALL_SOURCES = ("value", "toward", "at", "beside", "distance", "states", "context", "one_hot")
+_ALL_SOURCES = (
+    "value",
+    "toward",
+    "at",
+    "beside",
+    "distance",
+    "states",
+    "context",
+    "one_hot",
+    "factors",
+)
 #: More cues that can be hidden would split every context into over a thousand variants.
 MOST_HIDDEN = 10
 #: Cues are float32: beyond this they would overflow.
@@ -190,6 +203,8 @@ def _columns(
     C, S = tables.terminal.shape
     if source == "one_hot":
         return _one_hot(model, tables, name, cue)
+    if source == "factors":
+        return _factors(cast(GymnasiumWorld, model.world), tables, name, cue.factors or [])
     values = np.zeros((C, S, 1))
     if source == "value":
         values[:] = cue.value
@@ -268,6 +283,29 @@ def _one_hot(
         )
     by_state = np.broadcast_to(np.eye(S)[None, :, met], (C, S, len(met)))
     return [f"{name}={tables.states[s]}" for s in met], by_state.copy()
+
+
+def _factors(
+    world: GymnasiumWorld, tables: CuelessWorld, name: str, factors: Sequence[str]
+) -> tuple[list[str], F64]:
+    """Return a column for each combination of values that some state has which is not terminal."""
+    C, S = tables.terminal.shape
+    known = factor_values(world, S)
+    for factor in factors:
+        if factor not in known:
+            raise unknown("factor", factor, known, f"cues.{name}.factors")
+    combined = np.array([known[factor] for factor in factors]).T
+    met = np.flatnonzero((tables.terminal == 0).any(axis=0))
+    values = np.unique(combined[met], axis=0)
+    if C * S * len(values) > MOST_VALUES:
+        raise UserError(
+            f"{len(values)} columns for {S} states in {C} contexts are too many",
+            key=f"cues.{name}.factors",
+            allowed=f"contexts * states * columns up to {MOST_VALUES}",
+        )
+    same = (combined[:, None, :] == values[None, :, :]).all(axis=2).astype(np.float64)
+    labels = [f"{name}={','.join(map(str, row))}" for row in values.tolist()]
+    return labels, np.broadcast_to(same, (C, *same.shape)).copy()
 
 
 def _check_symbol(tables: CuelessWorld, symbol: str, source: str, key: str) -> None:

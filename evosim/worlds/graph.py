@@ -14,13 +14,14 @@ from evosim.worlds.parts import (
     CuelessWorld,
     Outcome,
     check_distinct,
+    check_labels,
     check_sum,
     closest,
+    label_regions,
     pack_world,
     shown,
     unknown,
 )
-from evosim.worlds.tabular import I32
 
 #: The unnamed terminal state.
 END = "end"
@@ -61,8 +62,8 @@ def build_graph(model: ScenarioModel) -> CuelessWorld:
     states = _state_names(model, world, starts)
     sources = {state for table in leaving for state, _ in table}
     _check_starts(model, starts, sources)
-    _check_labels(world.percepts, states, "world.percepts")
-    region = _regions(world, states)
+    check_labels(world.percepts, states, "world.percepts")
+    region = label_regions(world.regions, states)
     outcomes = []
     for context, table, start in zip(model.context, leaving, starts, strict=True):
         _check_complete(world, context, table, start, sources)
@@ -220,26 +221,3 @@ def _outcomes(
         ]
         for state in states
     ]
-
-
-def _check_labels(labels: dict[str, list[str]], states: Sequence[str], key: str) -> None:
-    for label, members in labels.items():
-        for state in members:
-            if state not in states:
-                raise unknown("state", state, states, f"{key}.{label}")
-
-
-def _regions(world: GraphWorld, states: Sequence[str]) -> I32:
-    _check_labels(world.regions, states, "world.regions")
-    region = np.full(len(states), -1, dtype=np.int32)
-    for r, (label, members) in enumerate(world.regions.items()):
-        for state in members:
-            s = states.index(state)
-            if region[s] not in (-1, r):
-                raise UserError(
-                    f"state '{state}' is in two regions",
-                    key=f"world.regions.{label}",
-                    allowed="one region per state",
-                )
-            region[s] = r
-    return region

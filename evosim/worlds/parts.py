@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -215,3 +215,34 @@ def check_sum(values: Iterable[float], what: str, key: str) -> None:
     total = float(sum(values))
     if abs(total - 1.0) > TOLERANCE:
         raise UserError(f"{what} sum to {total:.10g}", key=key, allowed="a sum of 1")
+
+
+def check_labels(labels: Mapping[str, Sequence[str]], states: Sequence[str], key: str) -> None:
+    """Raise UserError when a label names a state that there is not."""
+    for label, members in labels.items():
+        for state in members:
+            if state not in states:
+                raise unknown("state", state, states, f"{key}.{label}")
+
+
+def label_regions(regions: Mapping[str, Sequence[str]], states: Sequence[str]) -> I32:
+    """Return (S,) the index of each state's region, or -1.
+
+    Raises
+    ------
+    UserError
+        For unknown states, or a state in two regions.
+    """
+    check_labels(regions, states, "world.regions")
+    region = np.full(len(states), -1, dtype=np.int32)
+    for r, (label, members) in enumerate(regions.items()):
+        for state in members:
+            s = states.index(state)
+            if region[s] not in (-1, r):
+                raise UserError(
+                    f"state '{state}' is in two regions",
+                    key=f"world.regions.{label}",
+                    allowed="one region per state",
+                )
+            region[s] = r
+    return region

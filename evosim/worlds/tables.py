@@ -9,6 +9,7 @@ from evosim.kernels.life import WorldTables
 from evosim.kernels.tags import FUNCTIONS, Tag
 from evosim.registry import Entry, find, numbers
 from evosim.scenario.blocks import episodes_of, frequencies_of
+from evosim.scenario.kinds import built_in_kinds
 from evosim.scenario.model import ScenarioModel
 from evosim.scenario.world import UserWorld
 from evosim.worlds.parts import block_tables
@@ -103,7 +104,7 @@ def user_world(model: ScenarioModel) -> tuple[TabularWorld, np.ndarray, Tag]:
     """
     spec = model.world
     assert isinstance(spec, UserWorld)
-    entry = find("world", spec.kind, ("grid", "chain", "bandit", "graph", "siege", "landscape"))
+    entry = find("world", spec.kind, built_in_kinds("world"))
     cls = entry.cls
     names = tuple(c.name for c in model.context)
     per_context = [
