@@ -13,7 +13,7 @@ TESTS ?= -n 2 --dist worksteal
 
 .PHONY: help
 help:  ## list every target with its purpose
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 $(STAMP): pyproject.toml .ci/constraints.txt
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
@@ -44,6 +44,11 @@ figures: $(STAMP)  ## draw the figures of analysis/ from the tables in results/
 .PHONY: test
 test: $(STAMP)  ## the tests that every change must pass (under 10 minutes on two cores)
 	$(VENV)/bin/python -m pytest -q $(TESTS) -m "not validate" $(ARGS)
+
+.PHONY: test-browser
+test-browser: $(STAMP)  ## the page in a real browser; as root installs Debian's chromium
+	@.ci/browser $(VENV)
+	EVOSIM_BROWSER=1 $(VENV)/bin/python -m pytest -q -m browser tests/test_page_browser.py $(ARGS)
 
 .PHONY: validate
 validate: $(STAMP)  ## the long statistical tests, and the theory suite with its table

@@ -419,6 +419,48 @@ def bench(
 
 
 @app.command()
+def serve(
+    file: ScenarioFile,
+    host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one")] = 8765,
+    arm: Annotated[
+        str | None, typer.Option(metavar="LABEL", help="default: the file's own arm")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="of all random draws")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="change any key; may be repeated"),
+    ] = None,
+    sliders: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--slider",
+            metavar="KEY",
+            help="number that can be moved; may be repeated; default: what arms change",
+        ),
+    ] = None,
+    plugins: Plugins = None,
+    debug: Debug = False,
+) -> None:
+    """Show one population of a scenario in a browser: sliders, trajectories, map, ledger."""
+    from evosim.api import load_plugin
+    from evosim.page.server import serve as serve_page
+    from evosim.scenario import parse_assignments
+
+    for plugin in plugins or ():
+        load_plugin(plugin)
+    serve_page(
+        file,
+        host=host,
+        port=port,
+        arm=arm,
+        seed=seed,
+        sliders=sliders or (),
+        settings=parse_assignments(settings or []),
+    )
+
+
+@app.command()
 def reproduce(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="folder of scenarios")] = Path(
         "scenarios"

@@ -4,7 +4,7 @@ Agents stay rows of arrays. `EvoModel.agents` is a Mesa `AgentSet` of read-only 
 (one Python object per agent would cost more than its life), `agent_frame` has all of them. Names
 that Mesa owns in later versions (`scenario`, `time`, `data_registry`) are left free.
 
-This is the only module that imports mesa: it forces how Python starts processes.
+Only this module and the page in a browser import mesa: it forces how Python starts processes.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ class EvoModel(mesa.Model):  # type: ignore[misc]
         self._seed_of_run = prepared.model.seed
         self.replicate = _iteration() if replicate is None else int(replicate)
         self.sample = sample
-        chosen = _arm(prepared, arm)
+        chosen = prepared.cell(arm)
         (planned,) = (p for p in plan(prepared) if p.cell.label == chosen.label)
         if planned.cell.model.selection.kind == "replay":
             raise UserError(f"arm '{chosen.label}' replays another arm's pedigree", key="arm")
@@ -200,6 +200,10 @@ class EvoModel(mesa.Model):  # type: ignore[misc]
             and every locus as expressed at birth.
         """
         return self._lived.frame(np.arange(self.alive))
+
+    def genes(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return (rows, loci) real genes, as expressed at birth, of agents that lived last."""
+        return self._lived.genes(rows)
 
     def ledger_frame(self) -> pd.DataFrame:
         """Return the Price terms of the last generation that left offspring, as in the tables."""
@@ -328,6 +332,9 @@ class _Lived:
         self._genes = engine.birth() if lives is None else lives.genes
         self.alive = int(population.count[0])
 
+    def genes(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        return np.ascontiguousarray(self._genes[0, rows])
+
     def frame(self, rows: NDArray[np.int64]) -> pd.DataFrame:
         """Return these agents, by place."""
         lives, layout, tables = self._lives, self._resolved.layout, self._resolved.tables
@@ -353,17 +360,6 @@ def _one_seed(seed: int | None, rng: int | None) -> int | None:
     if value is not None and not isinstance(value, int | np.integer):
         raise UserError(f"no seed: {value!r}", key="seed", allowed="a whole number from 0")
     return None if value is None else int(value)
-
-
-def _arm(scenario: Scenario, label: str | None) -> ArmCell:
-    cells = {cell.label: cell for cell in scenario.arms()}
-    chosen = next(iter(cells)) if label is None else label
-    if chosen not in cells:
-        raise UserError(
-            f"no arm '{chosen}'", key="arm", allowed=", ".join(cells),
-            hint=did_you_mean(chosen, cells),
-        )  # fmt: skip
-    return cells[chosen]
 
 
 def _iteration() -> int:

@@ -1,0 +1,1 @@
+"""The browser page of a scenario: sliders, trajectories, agents in their world, the ledger."""
