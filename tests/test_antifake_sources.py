@@ -86,6 +86,16 @@ def test_modules_may_say_a_scenarios_name(tmp_path):
     assert row.verdict == "pass", row.reason
 
 
+def test_of_a_file_named_like_what_the_program_offers_the_whole_name_tells(tmp_path):
+    lines = ['x = {"fork": 1}[name]', 'x = {"fork.toml": 1}[name]']
+    scenario = replace(toy(), path=tmp_path / "fork.toml")
+    rows = [
+        check_sources(scenario, Small(scenario), package(tmp_path / f"src{k}", module=line))
+        for k, line in enumerate(lines)
+    ]
+    assert [row.verdict for row in rows] == ["pass", "fail"]
+
+
 REAL_PLANTS = {
     "resolve.py": (r"( +)_check_temperature\(model\)\n", r'\1if model.title == "toy": pass\n'),
     "simulate.py": (r"( +)threads = threads or .*\n", r'\1if scenario.path.stem == "toy": pass\n'),

@@ -17,6 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import evosim
 from evosim.antifake.history import (
     LIVES,
     Small,
@@ -149,10 +150,16 @@ def _in_package(facts: Facts, scenario: Scenario) -> Iterator[str]:
 
 
 def own_names(scenario: Scenario) -> list[str]:
-    """Return what names this scenario and no other: its title and its file."""
+    """Return what names this scenario and no other: its title and its file.
+
+    Of a file that is called what the program offers under that name (`evosim.fork`) only the
+    whole name tells.
+    """
     names = [scenario.model.title]
     if scenario.path is not None:
-        names += [scenario.path.stem, scenario.path.name]
+        names.append(scenario.path.name)
+        if scenario.path.stem not in evosim.__all__:
+            names.append(scenario.path.stem)
     return names
 
 
