@@ -160,6 +160,18 @@ def test_founders_stay_within_their_bounds():
     assert np.unique(values).size > values.size // 2  # folded back, not heaped at the ends
 
 
+@pytest.mark.parametrize("selection", ["wright-fisher", "moran", "threshold", "tournament"])
+def test_an_agent_alone_is_its_own_parent(selection):
+    seen = []
+    tables = data(selection=selection, population={"agents": 1})
+    made = engine_case.engine(tables, keep_pedigree=lambda g, p: seen.append(p))
+    for _ in range(GENERATIONS):
+        made.step()
+        assert (made.ledger.selection == 0).all()
+        assert np.abs(made.ledger.transmission).max() > 0
+    assert all((p.born == 1).all() and (p.parent == 0).all() for p in seen)
+
+
 def test_slots_without_an_agent_hold_no_leftovers_of_memory():
     tables = data(selection="density", genome={**engine_case.GENOME, "marker": engine_case.MARKER})
     made = engine_case.engine(tables)

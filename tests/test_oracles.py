@@ -42,6 +42,7 @@ from evosim.oracles import (
     heterozygosity_decay,
     key_ever_hit_log,
     key_never_hit,
+    key_never_hit_life,
     kimura_fixation,
     kimura_ohta_absorption_time,
     kimura_ohta_fixation_sd,
@@ -673,6 +674,15 @@ def test_hit_times_are_those_of_enumerated_populations():
         assert missed == pytest.approx(sum(waiting.values()), rel=1e-12)
 
 
+def test_only_targets_whose_line_survives_count():
+    # One change: every birth is a target with probability mu, and counts with a half.
+    hit = class_chain_hit(10, 1, 0.02, np.array([0, 3]), success=0.5)
+    assert hit == pytest.approx([0.0, 1.0 - 0.99**30], rel=1e-12)
+    assert class_chain_hit(10, 2, 0.1, 40, success=0.0) == pytest.approx(0.0, abs=1e-12)
+    whole, half = (class_chain_hit(20, 2, 0.05, 15, success=p) for p in (1.0, 0.5))
+    assert 0.5 * whole < half < whole
+
+
 def test_three_hundred_changes_are_waited_for_in_logarithms():
     # No float holds mu^300 = 1e-600.
     log_wait = needle_waiting_log(100, 300, 0.01)
@@ -846,6 +856,26 @@ def test_key_never_hit_of_one_decision_falls_with_episodes():
     assert key_never_hit(3, x0, 1.0, 1) == pytest.approx(0.8**3 / (0.8**3 + 0.2**3), rel=1e-12)
 
 
+def test_a_life_counts_episodes_that_pay_nothing():
+    def never(paid, left, margin):
+        """Every course of a life of two decisions, by brute force."""
+        if left == 0:
+            return 1.0
+        p = 1 / (1 + math.exp(-margin))
+        further = never(paid + 1, left - 1, margin + 0.6 * (1 - p))
+        return p * p * further + 2 * p * (1 - p) * never(paid, left - 1, margin)
+
+    for episodes in (1, 2, 5):
+        found = key_never_hit_life(2, 0.7, 0.3, episodes)
+        assert found == pytest.approx(never(0, episodes, 0.7), rel=1e-12)
+    # Long lives have as many paid episodes as it takes; with one decision all are paid.
+    assert key_never_hit_life(1, 0.4, 0.5, 30) == pytest.approx(key_never_hit(1, 0.4, 0.5, 30))
+    x0 = -special.logit(0.2)
+    assert key_never_hit_life(3, x0, 0.25, 400) == pytest.approx(
+        key_never_hit(3, x0, 0.25, 10**5), abs=1e-4
+    )
+
+
 def test_a_key_of_three_hundred_steps_is_tried_with_a_chance_in_logarithms():
     x0 = -special.logit(0.2)
     for margin in (0.0, x0, 3.0):
@@ -1009,6 +1039,7 @@ PAIR = np.array([0.5, 0.5])
         lambda: class_chain_waiting_time(200, 3, 0.1),
         lambda: class_chain_waiting_time(10, 2, 0.1, 0.0),
         lambda: class_chain_hit(10, 2, 0.1, -1),
+        lambda: class_chain_hit(10, 2, 0.1, 1, success=1.5),
         lambda: class_chain_hit(10, 2, 0.1, 1.5),
         lambda: needle_waiting_log(10, 2, 0.0),
         lambda: class_chain_deterministic_time(2, 9, 1e-7),
@@ -1039,6 +1070,8 @@ PAIR = np.array([0.5, 0.5])
         lambda: key_never_hit(0, 0.0, 0.1, 5),
         lambda: key_never_hit(1.5, 0.0, 0.1, 5),
         lambda: key_ever_hit_log(0, 0.0, 0.1, 5),
+        lambda: key_never_hit_life(0, 0.0, 0.1, 5),
+        lambda: key_never_hit_life(2, 0.0, 0.1, 0),
         lambda: cross_never_explores(0.1, 0.0),
         lambda: reward_inaction_absorption(0.0, 0.0, 0.1, 0.5),
         lambda: reward_inaction_absorption_exact(0.5, 0.4, 1.0, 0.5),

@@ -2,6 +2,7 @@
 
 import math
 from itertools import permutations, product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from evosim.oracles import (
     greedy_lock_in,
     hot_stove_choice,
     key_never_hit,
+    key_never_hit_life,
     outer_loop_found,
     secretary_optimum,
     secretary_success,
@@ -31,6 +33,9 @@ from evosim.oracles import (
     softmax_gradient_gap,
     softmax_gradient_logit,
 )
+from evosim.scenario import Scenario
+
+SCENARIOS = Path(__file__).parent.parent / "scenarios"
 
 
 def assert_printed(value: float, text: str) -> None:
@@ -249,6 +254,23 @@ def test_outer_loop_by_learning():
     assert_within(by_loop.any(axis=1).astype(float), outer_loop_found(never, 3, 2))
     assert outer_loop_found(1 - 1e-12, 10, 100) == pytest.approx(1e-9, rel=1e-3)
     assert outer_loop_found(0.0, 2, 0) == outer_loop_found(1.0, 2, 9) == 0.0
+
+
+def test_the_numbers_of_the_outer_loop_are_those_of_its_arms():
+    scenario = Scenario.load(SCENARIOS / "outer_loop.toml")
+    arms = {cell.label: cell.model for cell in scenario.arms()}
+    law = [c for c in scenario.model.claim if c.minus is None and "fixed" in c.arm]
+    assert len(law) == 14
+    for claim in law:
+        model = arms[claim.arm]
+        steps = 5 - int(model.world.start.removeprefix("start "))
+        margin = model.genome["policy"].initial.value
+        # With two actions one logit stands for two.
+        rate = model.mind.learning_rate / 2
+        never = key_never_hit_life(steps, margin, rate, model.world.episodes)
+        generations = 1 if claim.at.end is None else claim.at.end + 1
+        found = outer_loop_found(never, model.population.agents, generations)
+        assert claim.equals == pytest.approx(float(found), abs=6e-5)
 
 
 # ---- credit (T70) -------------------------------------------------------------------------------

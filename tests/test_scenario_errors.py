@@ -31,21 +31,21 @@ MODELS = [
     (
         "coinrun",
         "agents = 500",
-        "agents = 1",
-        "population.agents: 1 is not allowed; allowed: a whole number from 2 to 50000000",
+        "agents = 0",
+        "population.agents: 0 is not allowed; allowed: a whole number from 1 to 50000000",
     ),
     (
         "coinrun",
         "agents = 500",
         'agents = "500"',
-        "population.agents: '500' is not allowed; allowed: a whole number from 2 to 50000000; "
+        "population.agents: '500' is not allowed; allowed: a whole number from 1 to 50000000; "
         "write it without quotes: 500",
     ),
     (
         "coinrun",
         "agents = 500",
         "agents = 500.0",
-        "population.agents: 500.0 is not allowed; allowed: a whole number from 2 to 50000000; "
+        "population.agents: 500.0 is not allowed; allowed: a whole number from 1 to 50000000; "
         "did you mean 500?",
     ),
     (

@@ -130,7 +130,7 @@ def test_files_follow_the_schema(validator, name):
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("agents = 500", "agents = 1"),
+        ("agents = 500", "agents = 0"),
         ("agents = 500", "agent = 500"),
         ('kind = "grid"', 'kind = "chain"'),
         ('policy = "linear"', 'policy = "lineal"'),

@@ -10,6 +10,7 @@ called approximations are lines to plot; test a simulator against the exact ones
 - `quasispecies`, `gaussian_peaks`, `needle`: mutation, peaks and waiting times.
 - `trajectories`, `learning`, `lockin`: expected updates of learners, exploration that ends.
 - `exploration`, `hotstove`, `credit`, `frozen`: what learners find, shun, credit and unlearn.
+- `aliasing`: the best return, and the best that percepts allow.
 - `stopping`, `tails`, `loops`, `rungs`: cutoffs, proxies, costly loops, thresholds of scenarios.
 """
 
@@ -20,6 +21,12 @@ from evosim.oracles.absorption import (
     conditional_fixation_time,
     fixation_probability,
     moran_fixation,
+)
+from evosim.oracles.aliasing import (
+    MAX_POLICIES,
+    ClassOptimum,
+    class_optimum,
+    optimal_return,
 )
 from evosim.oracles.chains import (
     MAX_DIPLOID_AGENTS,
@@ -85,6 +92,7 @@ from evosim.oracles.lockin import (
     default_margins,
     key_ever_hit_log,
     key_never_hit,
+    key_never_hit_life,
     reward_inaction_absorption,
     reward_inaction_absorption_exact,
     softmax_gradient_logit,
@@ -176,9 +184,11 @@ from evosim.oracles.trajectories import (
 __all__ = [
     "MAX_DIPLOID_AGENTS",
     "MAX_GENERATIONS",
+    "MAX_POLICIES",
     "MAX_STATES",
     "MAX_TRAIT_GRID",
     "MAX_TRAJECTORIES",
+    "ClassOptimum",
     "Cutoff",
     "LoopMoments",
     "Moments",
@@ -197,6 +207,7 @@ __all__ = [
     "class_chain_deterministic_time",
     "class_chain_hit",
     "class_chain_waiting_time",
+    "class_optimum",
     "conditional_fixation_time",
     "covariance",
     "credit_values",
@@ -234,6 +245,7 @@ __all__ = [
     "hyperbolic_odds",
     "key_ever_hit_log",
     "key_never_hit",
+    "key_never_hit_life",
     "kimura_fixation",
     "kimura_ohta_absorption_time",
     "kimura_ohta_fixation_sd",
@@ -250,6 +262,7 @@ __all__ = [
     "needle_waiting_time",
     "network_neutrality",
     "optimal_baseline",
+    "optimal_return",
     "outer_loop_found",
     "parental_means",
     "peak_growth",

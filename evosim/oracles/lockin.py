@@ -170,6 +170,46 @@ def key_never_hit(
     return np.asarray(np.exp(logs), dtype=np.float64).reshape(lengths.shape)
 
 
+def key_never_hit_life(length: int, margin: float, step: float, episodes: int) -> float:
+    """Probability that the key is never tried in a life of so many episodes, paid or not (T64).
+
+    As `key_never_hit`, where only episodes that pay anything count. Here those of mixed choices
+    count as well; how many of n episodes were all default is a Markov chain, for the margins
+    depend on nothing else.
+
+    Parameters
+    ----------
+    length : int
+        L >= 1 decisions.
+    margin, step
+        As in `key_never_hit`.
+    episodes : int
+        n >= 1; the time taken grows as its square.
+
+    Returns
+    -------
+    float
+        Probability of no hit within the life.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+    """
+    one = _checks.integer("length", length, 1)
+    margins = default_margins(margin, step, episodes)
+    default = np.exp(-one * np.logaddexp(0.0, -margins))
+    waits = 1.0 - default - np.exp(-one * np.logaddexp(0.0, margins))
+    paid = np.zeros(margins.size)
+    paid[0] = 1.0
+    for _ in range(margins.size - 1):
+        up = paid[:-1] * default[:-1]
+        paid = paid * waits
+        paid[1:] += up
+    # In the last episode it no longer matters where a default leads.
+    return float(np.sum(paid * (waits + default)))
+
+
 def key_ever_hit_log(
     length: int | npt.NDArray[np.int64], margin: float, step: float, episodes: int
 ) -> FloatArray:

@@ -134,6 +134,7 @@ def class_chain_hit(
     mutation: float,
     generations: npt.ArrayLike,
     intermediate: float = 1.0,
+    success: float = 1.0,
 ) -> FloatArray:
     """Exact probability that a target was born by generation t, with viable intermediates (T31).
 
@@ -143,6 +144,10 @@ def class_chain_hit(
         As in `class_chain_waiting_time`.
     generations : int array of any shape
         t, 0..MAX_GENERATIONS; everybody has no change at t = 0.
+    success : float
+        Probability that a target's line is not lost by chance, such as
+        `diffusion.establishment_probability`: only such targets count. Others are taken as not
+        born, which is an approximation where it is not 1.
 
     Returns
     -------
@@ -157,7 +162,8 @@ def class_chain_hit(
     t = np.asarray(generations)
     if not np.issubdtype(t.dtype, np.integer) or np.any((t < 0) | (t > MAX_GENERATIONS)):
         raise ValueError(f"generations must hold integers from 0 to {MAX_GENERATIONS}")
-    stay = _class_chain(agents, changes, mutation, intermediate)
+    success = _checks.probability("success", success)
+    stay = _class_chain(agents, changes, mutation, intermediate, success)
     states = np.zeros(len(stay))
     states[-1] = 1.0
     waiting = [1.0]
@@ -167,7 +173,9 @@ def class_chain_hit(
     return np.asarray(1.0 - np.array(waiting)[t], dtype=np.float64)
 
 
-def _class_chain(agents: int, changes: int, mutation: float, intermediate: float) -> FloatArray:
+def _class_chain(
+    agents: int, changes: int, mutation: float, intermediate: float, success: float = 1.0
+) -> FloatArray:
     """Return the chain on counts of classes without a target; the last state is the start."""
     n = _checks.integer("agents", agents, 1)
     matrix, w = _class_setting(changes, mutation, intermediate)
@@ -181,7 +189,10 @@ def _class_chain(agents: int, changes: int, mutation: float, intermediate: float
     child = (parents / parents.sum(axis=1, keepdims=True)) @ matrix[:changes]
     log_count = special.gammaln(n + 1) - special.gammaln(counts + 1).sum(axis=1)
     # A generation without a target: multinomial over the classes below it, killed otherwise.
-    return np.asarray(np.exp(log_count[None, :] + np.log(child[:, :changes]) @ counts.T))
+    stay = np.exp(log_count[None, :] + np.log(child[:, :changes]) @ counts.T)
+    target = child[:, changes]
+    spared = ((1.0 - success * target) / (1.0 - target)) ** n
+    return np.asarray(stay * spared[:, None], dtype=np.float64)
 
 
 def class_chain_deterministic_time(

@@ -12,7 +12,7 @@ from evosim.scenario.base import Name, NonNegative, Positive, Probability, Table
 class Population(Table):
     """How many agents, in how many independent replicates, for how long."""
 
-    agents: Annotated[int, Field(ge=2, le=50_000_000)] = 500
+    agents: Annotated[int, Field(ge=1, le=50_000_000)] = 500
     replicates: Annotated[int, Field(ge=1, le=1_000_000)] = 20
     generations: Annotated[int, Field(ge=1, le=100_000_000)] = 200
     ploidy: Literal[1, 2] = Field(
