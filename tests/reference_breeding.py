@@ -150,6 +150,9 @@ def mutate(values, sd, chance, low, high, key, generation, offspring, order):
         x = out[k]
         x = low[k] + (low[k] - x) if x < low[k] else x
         x = high[k] - (x - high[k]) if x > high[k] else x
+        if x < low[k]:
+            width = high[k] - low[k]
+            x = high[k] - abs((x - low[k]) % (width + width) - width)
         out[k] = min(max(x, low[k]), high[k])
     return out
 

@@ -226,3 +226,7 @@ def test_bounds_hold_however_long_the_step():
     )  # fmt: skip
     assert out[0].min() >= -1
     assert out[0].max() <= 2
+    # Steps of many widths end anywhere between the bounds.
+    ends = out[0][: BORN[0]].ravel().astype(float)
+    assert abs(ends.mean() - 0.5) < 4 * math.sqrt(9 / 12 / ends.size)
+    assert abs((ends < 0).mean() - 1 / 3) < 4 * math.sqrt(2 / 9 / ends.size)

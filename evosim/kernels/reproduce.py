@@ -28,11 +28,14 @@ MIDPARENT = 3
 
 @inline
 def reflect(x, low, high):
-    """Fold x back into [low, high] (one reflection at each end, then clamped)."""
+    """Fold x back into [low, high], as often as it takes: steps of many widths end anywhere."""
     if x < low:
         x = low + (low - x)
     if x > high:
         x = high - (x - high)
+    if x < low:  # farther than the bounds are apart, so that both of them are finite
+        width = high - low
+        x = high - abs((x - low) % (width + width) - width)
     return min(max(x, low), high)
 
 
