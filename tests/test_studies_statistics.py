@@ -51,6 +51,13 @@ def ishigami(rows):
     return value + 0.1 * rows["x3"] ** 4 * np.sin(rows["x1"])
 
 
+def test_without_a_run_that_is_done_measures_say_so():
+    study = Made({"kind": "grid", "parameters": {"mu": [0.1, 0.2]}}, lambda rows: rows["mu"])
+    study.trajectory = pd.DataFrame(columns=["run", "mu"])
+    with pytest.raises(UserError, match="no run is done yet"):
+        statistics.measured(study, "payoff")
+
+
 def test_indices_of_a_saltelli_design_are_those_of_the_function():
     found = statistics.sensitivity(Made(DESIGN, ishigami), "payoff").set_index("parameter")
     wanted = {

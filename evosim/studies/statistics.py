@@ -299,4 +299,7 @@ def _kept(study: Study) -> list[str]:
 
 
 def _arms(study: Study) -> list[str]:
-    return [str(arm) for arm in study.table(_kept(study)[0], [])["arm"].unique()]
+    found = study.table(_kept(study)[0], [])
+    if "arm" not in found:
+        raise UserError("no run is done yet", file=study.path)
+    return [str(arm) for arm in found["arm"].unique()]
