@@ -178,7 +178,7 @@ def Ledger(model: PageModel) -> None:
         (str(row["quantity"]), *(_number(float(row[name])) for name in names))
         for row in records(figures.strongest(frame))
     ]
-    _table("ledger", ("gene, last generation", *names), rows)
+    _table("ledger", ("gene or logit, last generation", *names), rows)
     solara.Text(f"worst residual of the Price equation: {model.engine.ledger.worst:.1e}")
 
 

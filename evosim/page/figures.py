@@ -94,7 +94,7 @@ def values(frame: pd.DataFrame) -> Figure:
 
 
 def ledger(frame: pd.DataFrame) -> Figure:
-    """Draw what selection and transmission did to each gene since generation 0."""
+    """Draw what selection and transmission did to genes and logits since generation 0."""
     genes = strongest(frame)
     at = np.arange(len(genes))
     with figure_style():
@@ -111,10 +111,10 @@ def ledger(frame: pd.DataFrame) -> Figure:
 
 
 def strongest(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the genes that selection moved most since generation 0, the most moved first."""
+    """Return genes and logits that selection moved most since generation 0, that most first."""
     if frame.empty:
         return pd.DataFrame(columns=["quantity", "cumulative_selection", "cumulative_transmission"])
-    genes = frame[(frame["kind"] == "gene").to_numpy()]
+    genes = frame[frame["kind"].isin(["gene", "logit"]).to_numpy()]
     order = genes["cumulative_selection"].abs().sort_values(ascending=False, kind="stable").index
     return genes.loc[order[:MOST_BARS]]
 
