@@ -11,6 +11,7 @@ called approximations are lines to plot; test a simulator against the exact ones
 - `trajectories`, `learning`, `lockin`: expected updates of learners, exploration that ends.
 - `exploration`, `hotstove`, `credit`, `frozen`: what learners find, shun, credit and unlearn.
 - `aliasing`: the best return, and the best that percepts allow.
+- `culture`: stocks and slopes of cultural channels, lost skill, copying that pays.
 - `stopping`, `tails`, `loops`, `rungs`: cutoffs, proxies, costly loops, thresholds of scenarios.
 """
 
@@ -42,6 +43,21 @@ from evosim.oracles.chains import (
 from evosim.oracles.credit import (
     credit_values,
     credit_weights,
+)
+from evosim.oracles.culture import (
+    channel_stock,
+    critical_agents,
+    fidelity_threshold,
+    finite_pool_stock,
+    item_prevalence,
+    masked_share,
+    open_pool_stock,
+    rogers_equilibrium,
+    saturated_offset,
+    sexual_information,
+    skill_step,
+    spread_chance,
+    unbounded_slope,
 )
 from evosim.oracles.diffusion import (
     establishment_probability,
@@ -204,6 +220,7 @@ __all__ = [
     "birth_death_fixation",
     "birth_death_matrix",
     "breeders_response",
+    "channel_stock",
     "class_chain_deterministic_time",
     "class_chain_hit",
     "class_chain_waiting_time",
@@ -212,6 +229,7 @@ __all__ = [
     "covariance",
     "credit_values",
     "credit_weights",
+    "critical_agents",
     "cross_expected_change",
     "cross_never_explores",
     "cross_update",
@@ -229,6 +247,8 @@ __all__ = [
     "expected_heterozygosity",
     "expected_maximum",
     "expected_return",
+    "fidelity_threshold",
+    "finite_pool_stock",
     "finite_truncation_intensity",
     "fixation_probability",
     "frozen_probability",
@@ -243,6 +263,7 @@ __all__ = [
     "heterozygosity_decay",
     "hot_stove_choice",
     "hyperbolic_odds",
+    "item_prevalence",
     "key_ever_hit_log",
     "key_never_hit",
     "key_never_hit_life",
@@ -253,6 +274,7 @@ __all__ = [
     "lande_response",
     "loop_trait_moments",
     "loop_value",
+    "masked_share",
     "master_frequency",
     "moran_fixation",
     "moran_matrix",
@@ -261,6 +283,7 @@ __all__ = [
     "needle_waiting_log",
     "needle_waiting_time",
     "network_neutrality",
+    "open_pool_stock",
     "optimal_baseline",
     "optimal_return",
     "outer_loop_found",
@@ -279,22 +302,27 @@ __all__ = [
     "reinforce_variance",
     "reward_inaction_absorption",
     "reward_inaction_absorption_exact",
+    "rogers_equilibrium",
+    "saturated_offset",
     "secretary_optimum",
     "secretary_success",
     "selected_correlation",
     "selection_gradient",
     "selection_time",
+    "sexual_information",
     "shoulder_crossing",
     "shoulder_growth",
     "siege_region",
     "single_never_hit",
     "single_peak",
+    "skill_step",
     "softmax_gradient_flow",
     "softmax_gradient_gap",
     "softmax_gradient_logit",
     "softmax_gradient_time",
     "softmax_policy",
     "span_residual",
+    "spread_chance",
     "stabilising_step",
     "stabilising_variance",
     "steering_gain",
@@ -304,6 +332,7 @@ __all__ = [
     "truncation_intensity",
     "trust_gain",
     "two_peak_crossing",
+    "unbounded_slope",
     "wright_fisher_diploid_matrix",
     "wright_fisher_matrix",
 ]

@@ -14,9 +14,11 @@ share no code with it. ``evosim validate`` prints the table; the tests run a qui
 - `rates`: how fast softmax policy gradients stop exploring (T62, T63).
 - `exploration`, `estimates`: what learners never try, shun, and credit (T64, T65, T67-T70).
 - `stopping`: when to stop looking (T71).
+- `culture`: genetic information, and what channels add to it (T20, T50, T51, T55).
 """
 
 from evosim.validate import (  # noqa: F401  (importing registers their results)
+    culture,
     drift,
     estimates,
     exploration,
