@@ -167,4 +167,15 @@ def _recorded(model: ScenarioModel) -> int:
 
 def _quantities(model: ScenarioModel, world: TabularWorld | None) -> int:
     tracked = 0 if world is None else _tracked(model, world)
-    return sum(_loci(model, world)) + 3 * tracked + _OTHER_ROWS
+    reported = sum(_reported(model, world, name) for name in model.genome)
+    information = 0 if model.knowledge is None else 4
+    return reported + information + 3 * tracked + _OTHER_ROWS
+
+
+def _reported(model: ScenarioModel, world: TabularWorld | None, gene: str) -> int:
+    """Return how many quantities of a gene are reported: its loci, or their mean alone."""
+    from evosim.layout import REPORTED_LOCI
+    from evosim.scenario.check_biology import locus_count
+
+    loci = locus_count(gene, model) or _policy(model, world)
+    return loci if loci <= REPORTED_LOCI else 1

@@ -82,7 +82,13 @@ def switched_off(scenario: Scenario, model: ScenarioModel) -> dict[str, Any]:
             }
         }
     if mechanism == "transmission" and model.channel is not None:
-        return {"channel.copying": 0.0}
+        # Nor may an intervention let them copy later.
+        later = [
+            {"at": change.at, "set": rest}
+            for change in model.intervention
+            if (rest := {k: v for k, v in change.set.items() if k != "channel.copying"})
+        ]
+        return {"channel.copying": 0.0, "intervention": later}
     if mechanism == "transmission":
         genes = [name for name in model.genome if not name.startswith(NEUTRAL)]
         return {f"genome.{name}.mutation": 0.0 for name in genes}
