@@ -69,7 +69,7 @@ def test_items_spread_only_with_more_than_one_effective_model():
 def test_an_open_pool_against_sets_of_items():
     rng, size, f, n, last = np.random.default_rng(4), 6, 0.7, 2, 7
     known = []
-    for _ in range(4000):
+    for _ in range(1200):
         items = [{(0, i)} for i in range(size)]
         for t in range(1, last + 1):
             shown = [[items[rng.integers(size)] for _ in range(n)] for _ in range(size)]
