@@ -12,7 +12,7 @@ from antifake_case import TOY, toy
 import evosim.resolve
 import evosim.worlds.build
 from evosim import antifake
-from evosim.antifake.history import Small
+from evosim.antifake.history import AGENTS, FEWEST, Small, agents_of
 from evosim.antifake.neutral import switched_off
 from evosim.antifake.permute import Loci, move_bits, unpacked
 from evosim.antifake.reflect import most_and_least
@@ -409,6 +409,22 @@ def test_arms_that_replay_are_checked_under_the_pedigree_they_replay():
     one, two = (m.values(m.arm(), 6) for m in same)
     assert one.tolist() == two.tolist()
     assert one.min() > 0.6
+
+
+def test_long_lives_are_lived_by_fewer_agents():
+    def agents(steps, mind=None, **more):
+        world = TOY["world"] | {"steps": steps}
+        tables = {"world": world} | ({"mind": mind} if mind else {}) | more
+        return agents_of(toy(**tables).model)
+
+    assert agents(1) == agents(100) == AGENTS
+    assert FEWEST < agents(400) < AGENTS
+    assert agents(100_000) == FEWEST
+    looking = {"kind": "lookahead", "depth": 5}
+    assert agents(60, looking, genome={"neutral": {}}) < agents(60)
+    # Both arms of a replayed pedigree have as many.
+    again = {"name": "again", "set": {"selection": {"kind": "replay", "of": "selected"}}}
+    assert agents(400, arm=[*TOY["arm"], again]) == AGENTS
 
 
 def test_measures_do_not_depend_on_stages():

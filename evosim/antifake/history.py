@@ -34,6 +34,9 @@ Stretches = list[tuple[int, Resolved]]
 AGENTS, GENERATIONS, REPLICATES = 64, 10, 4
 #: Most episodes of a life: what can differ differs in these.
 EPISODES = 60
+#: Decisions of a life (a step of looking ahead counts as `LOOKING`) that so many agents make;
+#: where lives are longer fewer agents live them, down to `FEWEST`.
+DECISIONS, LOOKING, FEWEST = 1500, 4, 16
 #: Replicates of the checks that compare distributions: four could not tell anything apart.
 MANY = 20
 #: What may differ between two histories, and what it is called.
@@ -171,14 +174,17 @@ def central_cells(scenario: Scenario) -> list[ArmCell]:
 
 
 def small(model: ScenarioModel) -> ScenarioModel:
-    """Return the model with the checks' number of agents, generations and (at most) episodes."""
+    """Return the model with the checks' number of agents, generations and (at most) episodes.
+
+    Every arm, every generation and every replicate stay; where lives are long fewer are lived.
+    """
     population = model.population
     limit = population.limit
     if isinstance(model.selection, Density):
         # Its capacity stays the file's, so that the room must be the file's as well.
         limit = limit or 4 * population.agents
     changed = population.model_copy(
-        update={"agents": AGENTS, "generations": GENERATIONS, "limit": limit}
+        update={"agents": agents_of(model), "generations": GENERATIONS, "limit": limit}
     )
     world = model.world
     if not isinstance(world, LandscapeWorld):
@@ -193,6 +199,25 @@ def small(model: ScenarioModel) -> ScenarioModel:
         ]
         model = model.model_copy(update={"block": blocks})
     return model.model_copy(update={"population": changed, "world": world})
+
+
+def agents_of(model: ScenarioModel) -> int:
+    """Return how many agents the checks have live, by what a life costs.
+
+    A file with a replayed pedigree keeps all: both of its arms must have as many.
+    """
+    if isinstance(model.world, LandscapeWorld) or _has_replay(model):
+        return AGENTS
+    work = model.world.steps * min(episodes_of(model), EPISODES)
+    work *= 1 + LOOKING * getattr(model.mind, "depth", 0)
+    return min(AGENTS, max(FEWEST, AGENTS * DECISIONS // work))
+
+
+def _has_replay(model: ScenarioModel) -> bool:
+    """Whether this arm, or any of its file, has the pedigree of another."""
+    spoken = [arm.set.get("selection.kind", arm.set.get("selection")) for arm in model.arm]
+    kinds = [kind.get("kind") if isinstance(kind, dict) else kind for kind in spoken]
+    return isinstance(model.selection, Replay) or "replay" in kinds
 
 
 def stretches_of(model: ScenarioModel, altered: Altered | None = None) -> Stretches:

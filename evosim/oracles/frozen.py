@@ -109,6 +109,16 @@ def reflex_turns(
 
     Where all episodes succeed it is that of T61, 1/(2 eta r T) for large T.
 
+    Parameters
+    ----------
+    decisions, margin, step, training, shared, kept
+        As in `reflex_frozen`.
+
+    Returns
+    -------
+    float
+        eps, over the number of episodes that succeed.
+
     Raises
     ------
     ValueError
