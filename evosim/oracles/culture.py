@@ -57,6 +57,20 @@ def channel_stock(
 def saturated_offset(learning: float, fidelity: float, capacity: float = math.inf) -> float:
     """Where the stock of a saturated channel ends: L/(1 - f), or C + L (result T55 i, ii).
 
+    Parameters
+    ----------
+    learning : float
+        L >= 0, items (or units) that a life finds by itself.
+    fidelity : float
+        f in [0, 1], chance that an item of a model is received.
+    capacity : float
+        C, most that the channel passes on; default: no limit.
+
+    Returns
+    -------
+    float
+        Stock at the fixed point, in items.
+
     Raises
     ------
     ValueError
@@ -71,7 +85,25 @@ def saturated_offset(learning: float, fidelity: float, capacity: float = math.in
 
 
 def item_prevalence(fidelity: float, models: int) -> float:
-    """Share x* of agents that know an item for ever: x = 1 - (1 - f x)^n; 0 if n f <= 1 (T50)."""
+    """Share x* of agents that know an item for ever: x = 1 - (1 - f x)^n; 0 if n f <= 1 (T50).
+
+    Parameters
+    ----------
+    fidelity : float
+        f in [0, 1], chance that an item of a model is received.
+    models : int
+        n >= 1 cultural parents.
+
+    Returns
+    -------
+    float
+        x*, between 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+    """
     f = _checks.number("fidelity", fidelity, 0.0, 1.0)
     n = _checks.integer("models", models, 1)
     if n * f <= 1.0:
@@ -85,6 +117,23 @@ def spread_chance(fidelity: float, models: int) -> float:
     """Chance that an item known to one agent is not lost: pi = 1 - exp(-n f pi) (T55 iv).
 
     An approximation for many agents: the number that receive it is taken as Poisson.
+
+    Parameters
+    ----------
+    fidelity : float
+        f in [0, 1], chance that an item of a model is received.
+    models : int
+        n >= 1 cultural parents.
+
+    Returns
+    -------
+    float
+        pi, between 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
     """
     mean = _checks.integer("models", models, 1) * _checks.number("fidelity", fidelity, 0.0, 1.0)
     if mean <= 1.0:
@@ -93,7 +142,29 @@ def spread_chance(fidelity: float, models: int) -> float:
 
 
 def unbounded_slope(agents: int, learning: float, fidelity: float, models: int) -> float:
-    """Items per generation that an open pool adds to what an agent knows: N L pi x* (T55 iv)."""
+    """Items per generation that an open pool adds to what an agent knows: N L pi x* (T55 iv).
+
+    Parameters
+    ----------
+    agents : int
+        N >= 1.
+    learning : float
+        L >= 0, items (or units) that a life finds by itself.
+    fidelity : float
+        f in [0, 1], chance that an item of a model is received.
+    models : int
+        n >= 1 cultural parents.
+
+    Returns
+    -------
+    float
+        Items per generation.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+    """
     n = _checks.integer("agents", agents, 1)
     gain = _checks.number("learning", learning, 0.0)
     return n * gain * spread_chance(fidelity, models) * item_prevalence(fidelity, models)
@@ -108,9 +179,27 @@ def open_pool_stock(
     of the chance that the agent knows it: a chain of the number k of agents that know one, with
     k' ~ Binomial(N, 1 - (1 - f k/N)^n).
 
+    Parameters
+    ----------
+    agents : int
+        N >= 1.
+    learning : float
+        L >= 0, items (or units) that a life finds by itself.
+    fidelity : float
+        f in [0, 1], chance that an item of a model is received.
+    models : int
+        n >= 1 cultural parents.
+    generations : int
+        T >= 0.
+
     Returns
     -------
     (T + 1,) float64
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
     """
     size = _checks.integer("agents", agents, 1)
     gain = _checks.number("learning", learning, 0.0)
@@ -133,10 +222,26 @@ def finite_pool_stock(
 ) -> FloatArray:
     """Items known when each life finds what is left of a pool: M (1 - (1 - L/M)^t) (T55 v).
 
+    Parameters
+    ----------
+    items : int
+        M >= 1 items that there are.
+    learning : float
+        L >= 0, items (or units) that a life finds by itself.
+    generations : int
+        T >= 0.
+    start : float
+        Items known before, 0..M.
+
     Returns
     -------
     (T + 1,) float64
         At death in generations 0 to T, with f = 1 and one model; `start` are those known before.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
     """
     m = _checks.integer("items", items, 1)
     share = _checks.number("learning", learning, 0.0, m) / m
@@ -154,6 +259,27 @@ def masked_share(
     innate (a share g of the agents) nor received: y = f y + (1 - f y)(1 - g) L/M. An agent
     without the innate item knows it at death with probability f y + (1 - f y) L/M, by which its
     selection is weaker than without culture.
+
+    Parameters
+    ----------
+    learning : float
+        L >= 0, items (or units) that a life finds by itself.
+    items : int
+        M >= 1 items that there are.
+    fidelity : float
+        f in [0, 1], chance that an item of a model is received.
+    innate : float
+        g in [0, 1], share of agents in whom the item is innate.
+
+    Returns
+    -------
+    (float, float)
+        The two shares, between 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
     """
     m = _checks.integer("items", items, 1)
     a = _checks.number("learning", learning, 0.0, m) / m
@@ -168,6 +294,25 @@ def fidelity_threshold(benefit: float, learning: float, cost: float) -> float:
 
     Fitness exp(b stock - k f) with stock f c* + L, c* = L/(1 - f): the gradient on f is
     b L/(1 - f) - k.
+
+    Parameters
+    ----------
+    benefit : float
+        b, fitness per unit of stock (T48: of being right), in units of log fitness or payoff.
+    learning : float
+        L >= 0, items (or units) that a life finds by itself.
+    cost : float
+        k (T48: c), cost of fidelity (of learning by oneself), in the benefit's units.
+
+    Returns
+    -------
+    float
+        f at which the gradient is zero; negative where copying always pays.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
     """
     b = _checks.number("benefit", benefit, 0.0)
     gain = _checks.number("learning", learning, 0.0)
@@ -176,6 +321,20 @@ def fidelity_threshold(benefit: float, learning: float, cost: float) -> float:
 
 def rogers_equilibrium(benefit: float, cost: float, change: float) -> tuple[float, float]:
     """Share of social learners, and mean excess fitness b - c, at equilibrium (result T48).
+
+    Parameters
+    ----------
+    benefit : float
+        b, fitness per unit of stock (T48: of being right), in units of log fitness or payoff.
+    cost : float
+        k (T48: c), cost of fidelity (of learning by oneself), in the benefit's units.
+    change : float
+        u, chance that what is copied is out of date.
+
+    Returns
+    -------
+    (float, float)
+        Share p*, and b - c in units of payoff.
 
     Raises
     ------
@@ -189,14 +348,52 @@ def rogers_equilibrium(benefit: float, cost: float, change: float) -> tuple[floa
 
 
 def skill_step(agents: int, loss: float, spread: float) -> float:
-    """Change of the best skill in a generation: -alpha + beta (gamma + ln N) (result T49)."""
+    """Change of the best skill in a generation: -alpha + beta (gamma + ln N) (result T49).
+
+    Parameters
+    ----------
+    agents : int
+        N >= 1.
+    loss : float
+        alpha, by which a learner's mode falls short of the model.
+    spread : float
+        beta > 0, scale of the Gumbel error of copying.
+
+    Returns
+    -------
+    float
+        Expected change, in units of skill.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+    """
     n = _checks.integer("agents", agents, 1)
     alpha, beta = _checks.number("loss", loss), _checks.number("spread", spread, 0.0, above=True)
     return -alpha + beta * (float(np.euler_gamma) + math.log(n))
 
 
 def critical_agents(loss: float, spread: float) -> float:
-    """Agents below which skill is lost: exp(alpha/beta - gamma) (result T49)."""
+    """Agents below which skill is lost: exp(alpha/beta - gamma) (result T49).
+
+    Parameters
+    ----------
+    loss : float
+        alpha, by which a learner's mode falls short of the model.
+    spread : float
+        beta > 0, scale of the Gumbel error of copying.
+
+    Returns
+    -------
+    float
+        N*, agents.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+    """
     ratio = _checks.number("loss", loss) / _checks.number("spread", spread, 0.0, above=True)
     return math.exp(ratio - float(np.euler_gamma))
 
@@ -205,6 +402,23 @@ def sexual_information(loci: int, generations: int) -> FloatArray:
     """Share of right loci under truncation of the better half with recombination (result T20).
 
     f(t) = (1 + sin(eta t/sqrt(G)))/2 from one half, eta = sqrt(2/(pi + 2)), until all are right.
+
+    Parameters
+    ----------
+    loci : int
+        G >= 1.
+    generations : int
+        T >= 0.
+
+    Returns
+    -------
+    (T + 1,) float64
+        f(0), ..., f(T).
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
     """
     root = math.sqrt(_checks.integer("loci", loci, 1))
     t = np.arange(_checks.integer("generations", generations, 0) + 1)
