@@ -113,7 +113,10 @@ def test_predicted_curves_are_those_of_theory(name):
 
 THRESHOLDS = {
     "cliff": [1 - 0.8 ** (1 / 5)],
+    "donuts": [(1 - 0.95**4) * 0.95**5],
     "robust": [1 - (1.5 / 2) ** (1 / 10)],
+    "deceptive": [1 / (0.9**2 * 8), (2 + 0.9) / (0.9**2 * 8)],
+    "predictors": [(1 - 0.5) / 2],
     "steering": [-(0.9 - 0.3)],
 }
 
