@@ -25,6 +25,8 @@ def run_script(
     describe: str,
     draw: Callable[[Run], Figure],
     argv: Sequence[str] | None = None,
+    *,
+    figure: str | None = None,
 ) -> int:
     """Draw one figure from the results of one scenario; return the exit code.
 
@@ -38,8 +40,10 @@ def run_script(
         Makes the figure from the run.
     argv : sequence of str, optional
         Arguments (default: those of the command line).
+    figure : str, optional
+        The figure's name (default: the scenario's).
     """
-    return _script(name, describe, draw, find_run, argv)
+    return _script(name, describe, draw, find_run, argv, figure)
 
 
 def study_script(
@@ -58,7 +62,9 @@ def _script(
     draw: Callable[[Any], Figure],
     find: Callable[[Path, str], Run | Study],
     argv: Sequence[str] | None,
+    figure: str | None = None,
 ) -> int:
+    stem = figure or name
     parser = argparse.ArgumentParser(description=describe)
     parser.add_argument(
         "results",
@@ -72,13 +78,13 @@ def _script(
         "--out",
         type=Path,
         metavar="FILE",
-        help=f"a {', '.join(_FORMATS)} file (default: {name}.png and .svg beside the run)",
+        help=f"a {', '.join(_FORMATS)} file (default: {stem}.png and .svg beside the run)",
     )
     given = parser.parse_args(argv)
     try:
         run = find(given.results, name)
         with figure_style():
-            paths = _write(draw(run), run, name, given.out)
+            paths = _write(draw(run), run, stem, given.out)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
