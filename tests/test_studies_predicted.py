@@ -95,12 +95,18 @@ def bred(fraction, generations=40, step=0.02):
     return p @ sigmoid(x)
 
 
+def reached(reward):
+    """Five steps, each by a value that has settled at the reward, at temperature 0.01."""
+    return sigmoid(reward / 0.01) ** 5
+
+
 THEORY = {
     "glitch": untried,
     "glitch_population": found,
     "loops": moved,
     "multiplier": learned,
     "dogs": bred,
+    "bottle": reached,
 }
 
 
@@ -118,6 +124,7 @@ THRESHOLDS = {
     "deceptive": [1 / (0.9**2 * 8), (2 + 0.9) / (0.9**2 * 8)],
     "predictors": [(1 - 0.5) / 2],
     "steering": [-(0.9 - 0.3)],
+    "bottle": [-0.01 * math.log(2**0.2 - 1)],
 }
 
 
