@@ -48,8 +48,10 @@ EVOLVING = "spectrum_evolving"
 BY_DEPTH = "warmer"
 #: Ends of the scale of competence; what lies beyond takes the shade of the end.
 WORST, BEST = -0.25, 1.0
-#: How far points of equal horizon and lock-in stand apart.
-APART = 0.7
+#: Points closer than this in horizon and lock-in would cover each other ...
+NEAR = (0.33, 0.2)
+#: ... and stand so far apart.
+APART = 0.66
 
 
 @dataclass(frozen=True)
@@ -242,12 +244,29 @@ def beside(run: Run, names: Sequence[str]) -> dict[str, Run]:
 
 
 def side_by_side(points: Sequence[Point]) -> list[float]:
-    """Return where points stand: of equals the first in its place, the others to its right."""
-    places = [(round(point.horizon, 1), round(point.locked, 1)) for point in points]
-    return [
-        point.horizon + APART * places[:i].count(at)
-        for i, (point, at) in enumerate(zip(points, places, strict=True))
-    ]
+    """Return where points stand: of near ones the first in its place, the others to its right."""
+    places: dict[int, float] = {}
+    for i in sorted(range(len(points)), key=lambda i: points[i].horizon):
+        x = points[i].horizon
+        while any(_near(points[i], x, points[j], places[j]) for j in places):
+            x += APART
+        places[i] = x
+    return [places[i] for i in range(len(points))]
+
+
+def _near(one: Point, x: float, other: Point, there: float) -> bool:
+    """Whether two points, standing at x and there, would cover each other."""
+    return abs(x - there) < NEAR[0] and abs(one.locked - other.locked) < NEAR[1]
+
+
+def beside_point(points: Sequence[Point], places: Sequence[float], i: int) -> bool:
+    """Whether the dose of a point is written to its right: another point stands below it."""
+    return any(
+        j != i
+        and abs(places[j] - places[i]) < 0.5
+        and 0.0 < points[i].locked - points[j].locked < NEAR[1]
+        for j in range(len(points))
+    )
 
 
 def shade() -> ScalarMappable:
@@ -264,7 +283,8 @@ def area(gap: float) -> float:
 
 def draw_points(ax: Axes, points: Sequence[Point], scale: ScalarMappable) -> None:
     """Draw minds by horizon and lock-in, each with what its twins do without the accident."""
-    for point, x in zip(points, side_by_side(points), strict=True):
+    places = side_by_side(points)
+    for i, (point, x) in enumerate(zip(points, places, strict=True)):
         for y, is_control in ((point.calm, True), (point.locked, False)):
             if math.isnan(y):
                 continue
@@ -278,9 +298,11 @@ def draw_points(ax: Axes, points: Sequence[Point], scale: ScalarMappable) -> Non
                 facecolor=[face], edgecolor="0.2", linewidth=0.9, zorder=2, clip_on=False,
             )  # fmt: skip
         if point.dose:
+            right = beside_point(points, places, i)
             ax.annotate(
-                point.dose, (x, point.locked), (0, -12), textcoords="offset points",
-                ha="center", va="top", fontsize=7.5,
+                point.dose, (x, point.locked), (10, 0) if right else (0, -12),
+                textcoords="offset points", ha="left" if right else "center",
+                va="center" if right else "top", fontsize=7.5,
             )  # fmt: skip
     ax.set_ylim(-0.04, 1.06)
     ax.set_yticks([0.0, 0.25, 0.5, 0.75, 1.0], ["0", "", "0.5", "", "1"])
@@ -373,9 +395,12 @@ def draw(run: Run) -> Figure:
 
 
 _NOTE = (
-    "Numbers at points: forced entries until the place is entered by choice again. Of points with "
-    "equal horizon the first stands at it, the others to its right. Bars: Wilson 95% intervals "
-    "over lives; bands: 95% bootstrap intervals over replicates."
+    "Numbers at points: forced entries until the place is entered by choice again. Of points that "
+    "would cover each other the first stands at its horizon, the others to its right. Grey: "
+    "competence not measured. In b the worlds are racer (reflex), fork (model-free), "
+    "schoolchildren (lookahead), steering (abstract; its learners are populations, H in turns) and "
+    "pages (reflective). Bars: Wilson 95% intervals over lives; bands: 95% bootstrap intervals "
+    "over replicates."
 )
 
 if __name__ == "__main__":

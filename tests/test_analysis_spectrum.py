@@ -105,6 +105,17 @@ def test_equal_points_stand_side_by_side() -> None:
     assert places == pytest.approx([0.0, 2.0, 4.0, 4.0 + made["APART"]])
 
 
+def test_points_do_not_cover_each_other_nor_a_dose() -> None:
+    made = script()
+    near = [(0.0, 0.9), (4.0, 1.0), (0.0, 0.83), (3.0, 0.95), (3.0, 0.89), (3.0, 0.2)]
+    points = [made["Point"]("reflex", 9, y, 0.0, x, 0.0, 0.0, "3") for x, y in near]
+    places = made["side_by_side"](points)
+    apart = made["APART"]
+    assert places == pytest.approx([0.0, 4.0, apart, 3.0, 3.0 + apart, 3.0])
+    aside = [made["beside_point"](points, places, i) for i in range(len(points))]
+    assert aside == [False, True, False, False, False, False]
+
+
 def test_missing_results_leave_a_note() -> None:
     figure = drawn(bench())
     assert "327" in texts(figure, "a")
