@@ -49,9 +49,9 @@ BY_DEPTH = "warmer"
 #: Ends of the scale of competence; what lies beyond takes the shade of the end.
 WORST, BEST = -0.25, 1.0
 #: Points closer than this in horizon and lock-in would cover each other ...
-NEAR = (0.33, 0.2)
+NEAR = (0.29, 0.2)
 #: ... and stand so far apart.
-APART = 0.66
+APART = 0.7
 
 
 @dataclass(frozen=True)
