@@ -48,7 +48,7 @@ test: $(STAMP)  ## the tests that every change must pass (under 10 minutes on tw
 .PHONY: test-browser
 test-browser: $(STAMP)  ## the page in a real browser; as root installs Debian's chromium
 	@.ci/browser $(VENV)
-	EVOSIM_BROWSER=1 $(VENV)/bin/python -m pytest -q -m browser tests/test_page_browser.py $(ARGS)
+	EVOSIM_BROWSER=1 $(VENV)/bin/python -m pytest -q tests/test_page.py tests/test_page_browser.py $(ARGS)
 
 .PHONY: validate
 validate: $(STAMP)  ## the long statistical tests, and the theory suite with its table
