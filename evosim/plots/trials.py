@@ -91,8 +91,11 @@ def _page(run: Drawable, trial: Trial, data: pd.DataFrame, groups: Sequence[ArmG
         for group, (looks, _) in zip(groups, chosen, strict=True)
     ]
     last = int(data["generation"].max())
+    where = f"in context '{trial.context}'"
+    if trial.blocks:
+        where = f"that go through the blocks, watched {where}"
     note = (
-        f"Lives of generation {last} in context '{trial.context}', in a copy of the world; "
+        f"Lives of generation {last} {where}, in a copy of the world; "
         f"entries of '{trial.region}'. " + band_note(sum(n for _, n in chosen))
     )
     title = f"{run.scenario.model.title} (trial '{trial.name}')"
