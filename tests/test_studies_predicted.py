@@ -95,9 +95,25 @@ def bred(fraction, generations=40, step=0.02):
     return p @ sigmoid(x)
 
 
+def faded(first_step, generations=300, step=0.01):
+    """Density of the logit of looping; ten visits, each with a geometric number of loops."""
+    x = np.arange(-800, 801) * step
+    fitness = (1 + np.exp(x) * (1 - math.exp(-(0.375 - first_step) / 10))) ** -10
+    p = (np.arange(-800, 801) == 100).astype(float)
+    for _ in range(generations):
+        p *= fitness
+        p = spread(p / p.sum(), 0.05, step)
+    return p @ x
+
+
 def reached(reward):
     """Five steps, each by a value that has settled at the reward, at temperature 0.01."""
     return sigmoid(reward / 0.01) ** 5
+
+
+def unsteady(slip):
+    """The door, two rooms and a bridge of four steps, if all acts are right but slip."""
+    return 1.5 - slip + (1 - slip) + (1 - slip) ** 4
 
 
 THEORY = {
@@ -106,7 +122,9 @@ THEORY = {
     "loops": moved,
     "multiplier": learned,
     "dogs": bred,
+    "donuts_fading": faded,
     "bottle": reached,
+    "reward_gap": unsteady,
 }
 
 
@@ -124,6 +142,8 @@ THRESHOLDS = {
     "deceptive": [1 / (0.9**2 * 8), (2 + 0.9) / (0.9**2 * 8)],
     "predictors": [(1 - 0.5) / 2],
     "steering": [-(0.9 - 0.3)],
+    "donuts_fading": [3 * 0.125],
+    "schoolchildren": [2 * 0.05 / (10 - 1.34), 2 * 0.80 / (10 - 6.07)],
     "bottle": [-0.01 * math.log(2**0.2 - 1)],
 }
 
