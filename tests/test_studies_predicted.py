@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evosim.oracles import class_chain_hit, default_margins
+from evosim.oracles import class_chain_hit, default_margins, hot_stove_choice, reflex_frozen
 
 STUDIES = Path(__file__).parents[1] / "scenarios" / "studies"
 
@@ -116,6 +116,16 @@ def unsteady(slip):
     return 1.5 - slip + (1 - slip) + (1 - slip) ** 4
 
 
+def shunned(rate):
+    """T67: both ways pay alike, left varies with sd 1; S = 3."""
+    return hot_stove_choice([0, 0], [1, 0], rate, 3)[0]
+
+
+def frozen(practice):
+    """S50: three gates turn round, two bends do not; 500 episodes to come back."""
+    return reflex_frozen(3, 0.0, 0.25, practice, 500, kept=2)
+
+
 THEORY = {
     "glitch": untried,
     "glitch_population": found,
@@ -125,6 +135,8 @@ THEORY = {
     "donuts_fading": faded,
     "bottle": reached,
     "reward_gap": unsteady,
+    "fork_stove": shunned,
+    "racer": frozen,
 }
 
 
