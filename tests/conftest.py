@@ -1,8 +1,13 @@
-"""What pytest prints at the end: the table of the anti-fake checks that ran."""
+"""What holds for all tests, and what pytest prints at the end."""
 
 from __future__ import annotations
 
 import json
+import signal
+
+# A shell gives what it starts in the background an interrupt that is ignored, and whatever that
+# starts inherits it: tests that interrupt would wait in vain.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -197,7 +197,7 @@ def test_names_of_later_versions_are_left_free():
         ({"genom.policy.mutation": 1.0}, "did you mean"),
         ({"seed": 1, "rng": 2}, "given twice"),
         ({"seed": "x"}, "no seed"),
-        ({"agents": 1}, "population.agents"),
+        ({"agents": 0}, "population.agents"),
     ],
 )
 def test_errors_in_one_line(keys, said):

@@ -66,7 +66,7 @@ def test_a_key_changes_what_it_names_and_nothing_else(name, key, value, read):
         ("cues.bias.visible", 0.1, "'cues.bias' is 1.0: it has no parts; set the whole of it"),
         ("seed.x", 1, "'seed' is 7: it has no parts"),
         ("effect.margin", 1, "effect: is not in the scenario: set the whole of it"),
-        ("population.agents", 1, "population.agents: 1 is not allowed; allowed: a whole number"),
+        ("population.agents", 0, "population.agents: 0 is not allowed; allowed: a whole number"),
         ("population.agents", 1.5, "population.agents: 1.5 is not allowed"),
         ("selection.fitness", {"exponential": 1, "neutral": True}, "give exactly one of"),
         ("world", {"kind": "grd"}, "world.kind: 'grd' is not a kind of world"),

@@ -302,7 +302,7 @@ def test_a_run_without_enough_memory_is_a_failed_row(tmp_path):
 
 
 def test_a_worker_with_other_code_ends_the_study(tmp_path, monkeypatch):
-    monkeypatch.setattr(conduct, "code_version", lambda _: "0" * 16)
+    monkeypatch.setattr(conduct, "code_version", lambda *_: "0" * 16)
     with pytest.raises(UserError, match="another version of evosim, of a plugin, of numba"):
         evosim.study(case.write(tmp_path), tmp_path / "out", 1)
 

@@ -10,7 +10,7 @@ import pytest
 
 from evosim import engine
 from evosim.errors import EngineError
-from evosim.kernels import landscape, life, reproduce, select
+from evosim.kernels import culture, landscape, life, reproduce, select
 from evosim.kernels.mind import ENTROPY, EPSILON, RATE, TRACE
 from evosim.validate import matching
 
@@ -122,6 +122,10 @@ BROKEN = {
             "multiplicative", "replicator", "selection_plateau", "costly_habit",
         ],
     ),
+    "everybody breeds": (
+        lambda: rearranged(select, "breeders", arg2=lambda _: 1.0),
+        ["information_gain", "truncation_response"],
+    ),
     "selection a fifth too strong": (
         lambda: rearranged(select, "fitness_from", arg3=lambda s: 1.2 * s),
         [
@@ -154,7 +158,15 @@ BROKEN = {
     ),
     "no mutation of bits": (
         lambda: rearranged(reproduce, "reproduce_bits", arg8=nothing),
-        ["peak_fitness", "flattest_small"],
+        ["peak_fitness", "flattest_small", "first_target"],
+    ),
+    "items passed on a twentieth too rarely": (
+        lambda: rearranged(culture, "transmit", arg8=lambda fidelity: 0.95 * fidelity),
+        ["channel_line", "lasting_items", "poisson_stock", "open_line"],
+    ),
+    "a tenth more found": (
+        lambda: rearranged(culture, "find_in_pool", arg4=lambda rate: 1.1 * rate),
+        ["finite_pool", "channel_line"],
     ),
     "genomes from the parent's neighbour": (
         lambda: followed(reproduce, "reproduce_real", all_shifted),
@@ -192,6 +204,7 @@ BROKEN = {
         [
             "reinforce_baseline", "plateau_sampled", "reward_inaction", "key_never",
             "cross_never", "hot_stove", "greedy_ruin", "gradient_rate", "tries_go_on",
+            "full_feedback",
         ],
     ),
     "rewards squared": (

@@ -191,7 +191,7 @@ from evosim.studies.file import load_study_file
 from evosim.studies.plan import code_version, make_plan
 from evosim.studies.store import Store
 file = load_study_file(sys.argv[1])
-store, code = Store(sys.argv[2]), code_version()
+store, code = Store(sys.argv[2]), code_version(file.plugins, file.base)
 plan = make_plan(file, code)
 with store.locked():
     _register(store, file, plan, code, False, None)
