@@ -106,6 +106,14 @@ def faded(first_step, generations=300, step=0.01):
     return p @ x
 
 
+def locked_in(rate):
+    """No slip into the left branch for 598 episodes, once one toll has been learned from."""
+    last = 0.49 - 0.2 * rate
+    before = max(last, 0.4) - 0.01  # from where one can still turn home a step later
+    go = sigmoid((last - 0.4) / 0.005) * sigmoid((before - 0.4) / 0.005)
+    return (1 - 0.1 * go) ** 598
+
+
 def reached(reward):
     """Five steps, each by a value that has settled at the reward, at temperature 0.01."""
     return sigmoid(reward / 0.01) ** 5
@@ -133,6 +141,7 @@ THEORY = {
     "multiplier": learned,
     "dogs": bred,
     "donuts_fading": faded,
+    "spectrum": locked_in,
     "bottle": reached,
     "reward_gap": unsteady,
     "fork_stove": shunned,
@@ -157,6 +166,7 @@ THRESHOLDS = {
     "steering": [-(0.9 - 0.3)],
     "donuts_fading": [3 * 0.125],
     "schoolchildren": [2 * 0.05 / (10 - 1.34), 2 * 0.80 / (10 - 6.07)],
+    "spectrum": [0.08 / 0.2],
     "bottle": [-0.01 * math.log(2**0.2 - 1)],
 }
 
