@@ -5,7 +5,6 @@ Everything goes through ``evosim.study`` and its store, in a folder of its own t
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 import tempfile
@@ -185,7 +184,8 @@ def _overhead(folder: Path, runs: int) -> float:
 
 
 _PLAN = """
-import resource, sys
+import sys
+from evosim.bench.worker import own_peak_bytes
 from evosim.studies.conduct import _register
 from evosim.studies.file import load_study_file
 from evosim.studies.plan import code_version, make_plan
@@ -195,6 +195,7 @@ store, code = Store(sys.argv[2]), code_version(file.plugins, file.base)
 plan = make_plan(file, code)
 with store.locked():
     _register(store, file, plan, code, False, None)
+print(own_peak_bytes())
 """
 
 
@@ -210,18 +211,6 @@ def _plan(folder: Path, points: int, replicates: int) -> tuple[float, int]:
         encoding="utf-8",
     )
     began = perf_counter()
-    process = subprocess.Popen([sys.executable, "-c", _PLAN, str(file), str(folder / "out")])
-    _, status, usage = _waited(process)
-    seconds = perf_counter() - began
-    if status:
-        raise RuntimeError(f"planning ended with {status}")
-    return seconds, usage.ru_maxrss * 1024
-
-
-def _waited(process: subprocess.Popen[bytes]) -> tuple[int, int, resource.struct_rusage]:
-    """Wait for a process and return what it used, which `subprocess` does not tell."""
-    import os
-
-    pid, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return pid, process.returncode, usage
+    command = [sys.executable, "-c", _PLAN, str(file), str(folder / "out")]
+    said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return perf_counter() - began, int(said)

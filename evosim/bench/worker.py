@@ -132,10 +132,10 @@ def _reply(program: Any, world: Any, request: dict[str, Any]) -> dict[str, Any]:
         except Exception as error:
             traceback.print_exc()
             return {"error": " ".join(f"{type(error).__name__}: {error}".split())}
-    return {"number": number, "peak": _peak_bytes()}
+    return {"number": number, "peak": own_peak_bytes()}
 
 
-def _peak_bytes() -> int:
+def own_peak_bytes() -> int:
     """Largest resident memory of this process; ``ru_maxrss`` would include its parent's."""
     status = Path("/proc/self/status").read_text()
     kib = next(line for line in status.splitlines() if line.startswith("VmHWM:")).split()[1]
