@@ -11,7 +11,7 @@ called approximations are lines to plot; test a simulator against the exact ones
 - `trajectories`, `learning`, `lockin`: expected updates of learners, exploration that ends.
 - `exploration`, `hotstove`, `credit`, `frozen`: what learners find, shun, credit and unlearn.
 - `aliasing`: the best return, and the best that percepts allow.
-- `culture`: stocks and slopes of cultural channels, lost skill, copying that pays.
+- `culture`, `innovation`: stocks and slopes of cultural channels, lost skill, copying that pays.
 - `stopping`, `tails`, `loops`, `rungs`: cutoffs, proxies, costly loops, thresholds of scenarios.
 """
 
@@ -92,6 +92,15 @@ from evosim.oracles.hotstove import (
     full_feedback_choice,
     greedy_lock_in,
     hot_stove_choice,
+)
+from evosim.oracles.innovation import (
+    acquired_stock,
+    acquisition_ceiling,
+    best_of_fixation,
+    critical_learning,
+    peer_prevalence,
+    rogers_recursion,
+    substitution_rate,
 )
 from evosim.oracles.learning import (
     cross_expected_change,
@@ -215,8 +224,11 @@ __all__ = [
     "Trajectories",
     "TwoLevelPrice",
     "absorption_time",
+    "acquired_stock",
+    "acquisition_ceiling",
     "action_values",
     "best_by_proxy",
+    "best_of_fixation",
     "birth_death_fixation",
     "birth_death_matrix",
     "breeders_response",
@@ -230,6 +242,7 @@ __all__ = [
     "credit_values",
     "credit_weights",
     "critical_agents",
+    "critical_learning",
     "cross_expected_change",
     "cross_never_explores",
     "cross_update",
@@ -289,6 +302,7 @@ __all__ = [
     "outer_loop_found",
     "parental_means",
     "peak_growth",
+    "peer_prevalence",
     "policy_gradient",
     "policy_of",
     "power_up_threshold",
@@ -303,6 +317,7 @@ __all__ = [
     "reward_inaction_absorption",
     "reward_inaction_absorption_exact",
     "rogers_equilibrium",
+    "rogers_recursion",
     "saturated_offset",
     "secretary_optimum",
     "secretary_success",
@@ -326,6 +341,7 @@ __all__ = [
     "stabilising_step",
     "stabilising_variance",
     "steering_gain",
+    "substitution_rate",
     "threshold_clonal",
     "threshold_constant_variance",
     "threshold_infinitesimal",
