@@ -14,6 +14,9 @@ from evosim.resolve import Resolved
 
 F32 = NDArray[np.float32]
 
+#: Scales of genes, in the order of their codes in `evosim.kernels.express`.
+SCALES = ("linear", "log", "logit", "threshold")
+
 
 @dataclass
 class Population:
@@ -144,7 +147,7 @@ def expressed(
     scale = np.zeros(layout.real_loci, np.int64)
     for slot in layout.real:
         noise[slot.start : slot.stop] = slot.gene.noise if noisy else 0.0
-        scale[slot.start : slot.stop] = {"linear": 0, "log": 1, "logit": 2}[slot.gene.scale]
+        scale[slot.start : slot.stop] = SCALES.index(slot.gene.scale)
     out = np.zeros((*population.real.shape[:2], layout.real_loci), np.float32)
     express(layout.ploidy, noise, scale, keys, generation, population.count, population.real, out)
     return out

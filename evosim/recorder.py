@@ -154,6 +154,9 @@ class Recorder:
             if not slot.each:
                 part = part.mean(axis=2, dtype=np.float64)[..., None]
             _add_gene(columns, slot.quantities, part, count)
+            if slot.gene.scale == "threshold":
+                own = lives.genes[..., slot.start : slot.stop].mean(axis=2, dtype=np.float64)
+                columns[f"{slot.name}.expressed"] = _moments(own, count)[0]
         self._displacements(columns, engine, lives, values)
         bits = bit_values(layout, engine.population.bits)
         column = 0

@@ -301,7 +301,7 @@ def _with_genes(mind: MindTables, layout: Layout, needed: bool) -> MindTables:
 def _check_temperature(model: ScenarioModel) -> None:
     """Refuse a gene that could bring a temperature of zero or less to the softmax."""
     gene = model.genome.get("temperature")
-    if gene is None or (gene.noise == 0.0 and gene.scale != "linear"):
+    if gene is None or (gene.noise == 0.0 and gene.scale in ("log", "logit")):
         return
     start = gene.initial
     values = start.value if isinstance(start.value, list) else [start.value]

@@ -138,6 +138,7 @@ def test_negative_fitness_is_an_error_with_its_place():
         ({"initial": {"normal": [1, 0.1]}}, False),
         ({"initial": {"value": 0.5}, "mutation": 0.1, "bounds": [0, 2]}, False),
         ({"scale": "log", "noise": 0.1}, False),
+        ({"scale": "threshold", "initial": {"value": 1}, "mutation": 0.1}, False),
     ],
 )
 def test_a_temperature_that_can_reach_zero_is_refused(gene, fine):

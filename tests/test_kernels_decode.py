@@ -171,24 +171,24 @@ def test_founders_depend_on_gene_haplotype_replicate_and_agent():
 
 # Expression
 
-SCALES = (float, math.exp, lambda x: 1 / (1 + math.exp(-x)))
+SCALES = (float, math.exp, lambda x: 1 / (1 + math.exp(-x)), lambda x: float(x > 0))
 
 
 def test_expression_equals_the_reference():
     rng = np.random.default_rng(4)
     for ploidy in (1, 2):
-        real = rng.normal(size=(2, 4, ploidy * 6)).astype(f32)
-        noise = np.array([0, 0.5, 0, 0.25, 0, 1], f32)
-        scale = np.array([0, 0, 1, 1, 2, 2])
-        out = np.full((2, 4, 6), 99, f32)
+        real = rng.normal(size=(2, 4, ploidy * 8)).astype(f32)
+        noise = np.array([0, 0.5, 0, 0.25, 0, 1, 0, 0.5], f32)
+        scale = np.array([0, 0, 1, 1, 2, 2, 3, 3])
+        out = np.full((2, 4, 8), 99, f32)
         express.express(ploidy, noise, scale, KEYS[:2], 9, np.array([4, 2]), real, out)
         assert (out[1, 2:] == 99).all()  # no agents there
         for r, i in ((0, 0), (0, 3), (1, 1)):
-            x = real[r, i, :6]
+            x = real[r, i, :8]
             if ploidy == 2:
-                x = f32(0.5) * (x + real[r, i, 6:])
+                x = f32(0.5) * (x + real[r, i, 8:])
             want = [f32(SCALES[s](float(v))) for s, v in zip(scale, x, strict=True)]
-            step = reference.normals(KEYS[r], 9, i, philox.EXPRESS, 0, 6)
+            step = reference.normals(KEYS[r], 9, i, philox.EXPRESS, 0, 8)
             assert np.allclose(out[r, i], np.array(want) + noise * step, rtol=3e-7, atol=0)
 
 

@@ -96,6 +96,7 @@ def test_preferences_over_cues_beside_a_plan(actions, misjudging):
     m = m._replace(policy=ends[:2], misjudgement=ends[1:], loci=loci)
     size = lookahead_size(size, int(ends[1] - 1), int(ends[2] - ends[1]))
     genes = rng.normal(size=(2, AGENTS, int(ends[2]))).astype(np.float32)
+    genes[:, 1, 0] = 0.0  # who gives the plan no weight makes none
 
     def alone(r, i):
         own = genes[r, i].astype(float)

@@ -216,8 +216,9 @@ def direction_names(gene: str) -> tuple[str, str]:
 
 
 def _displacements(model: ScenarioModel) -> list[str]:
-    """Name the distances from the founders, inside and outside what training can show."""
+    """Name distances from the founders, inside and outside what training can show, and shares."""
     names = [f"{name}.spread" for name, gene in model.genome.items() if gene.kind == "real"]
+    names += [f"{name}.expressed" for name, g in model.genome.items() if g.scale == "threshold"]
     mind = model.mind
     if model.world.kind in _tabular() and mind.kind == "reflex":
         if getattr(mind, "policy", "") == "linear":
@@ -289,4 +290,6 @@ def _unit_term(term: str, model: ScenarioModel | None) -> bool:
     if term in TRAJECTORY:
         return term == "extinct"
     gene = model.genome.get(re.split(r"[.\[]", term)[0]) if model else None
+    if rest == "expressed":
+        return gene is None or gene.noise == 0.0
     return rest != "sd" and (gene is None or gene.kind == "bits")

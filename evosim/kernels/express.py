@@ -73,7 +73,7 @@ def express(ploidy, noise, scale, keys, generation, count, real, out):
     noise : (L,) float32
         sd per locus.
     scale : (L,) int64
-        0 linear, 1 exp, 2 logistic.
+        0 linear, 1 exp, 2 logistic, 3 threshold (1 above 0, else 0).
     real : (R, N, ploidy * L) float32
     out : (R, N, L) float32
         Overwritten.
@@ -96,6 +96,8 @@ def express(ploidy, noise, scale, keys, generation, count, real, out):
                     x = _f(math.exp(x))
                 elif scale[k] == 2:
                     x = _f(1.0 / (1.0 + math.exp(-x)))
+                elif scale[k] == 3:
+                    x = _f(x > _f(0.0))
                 out[r, i, k] = x + noise[k] * normal[k]
 
 

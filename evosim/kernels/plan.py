@@ -279,9 +279,9 @@ def _worth_doing(mind, world, memory, z, planned, out):
 
 @implements("lookahead")
 def lookahead_prefer(tag, mind, world, memory, z, prob):
-    """Plan if something changed, then choose by the plan."""
+    """Plan if something changed and the plan has weight, then choose."""
     planned = places(mind, world)[3]
-    if memory[STALE] != 0.0:
+    if memory[STALE] != 0.0 and memory[PLAN_WEIGHT] != 0.0:
         make_plan(mind, world, memory, planned, -1)
         memory[STALE] = 0.0
     _worth_doing(mind, world, memory, z, planned, prob)

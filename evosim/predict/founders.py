@@ -86,11 +86,13 @@ def founder_mean(slot: Slot) -> F64:
 
 
 def expressed(values: F64, slot: Slot) -> F64:
-    """Return what a gene's values do, on its scale: the same, exp or logistic."""
+    """Return what a gene's values do, on its scale: the same, exp, logistic, or 1 above 0."""
     if slot.gene.scale == "log":
         return np.asarray(np.exp(values))
     if slot.gene.scale == "logit":
         return np.asarray(1.0 / (1.0 + np.exp(-values)))
+    if slot.gene.scale == "threshold":
+        return np.asarray(values > 0.0, np.float64)
     return values
 
 

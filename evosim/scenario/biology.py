@@ -76,8 +76,10 @@ class Gene(Table):
         default=0.0, description="real: sd of the normal step; bits: flip probability per locus"
     )
     mutation_rate: Probability = Field(default=1.0, description="real: chance of a step per locus")
-    scale: Literal["linear", "log", "logit"] = Field(
-        default="linear", description="expressed value: x, exp(x) or 1/(1 + exp(-x))"
+    scale: Literal["linear", "log", "logit", "threshold"] = Field(
+        default="linear",
+        description="expressed value: x, exp(x), 1/(1 + exp(-x)), or 1 where x > 0 and else 0 (a "
+        "threshold character: x is its liability; the share that has it is GENE.expressed)",
     )
     noise: NonNegative = Field(
         default=0.0,

@@ -154,6 +154,10 @@ class LookaheadMind(_Planner):
     that of the policy plus `plan_weight` times what the plan says over the temperature (as in
     Daw et al. 2011, Neuron 69: 1204). A gene `misjudgement` (a number per percept and action,
     say with environmental noise) is added to what the plan says.
+
+    Where reward is payoff the plan estimates the agent's own fitness, and `plan_weight` says how
+    far it pursues that, from 0 (a reflex: no plan is made) on. A `cost` of that gene is paid by
+    carriers, per unit of weight; on the scale 'threshold' agents have the estimate or have not.
     """
 
     genes: ClassVar[tuple[str, ...]] = (*_Planner.genes, "policy", "plan_weight", "misjudgement")
