@@ -43,9 +43,10 @@ def test_the_overhead_is_that_of_the_runs_and_not_of_the_start(tmp_path, monkeyp
 
 
 def test_the_table_judges_each_target():
-    good = text(Studies(1.5, (2000.0, 3700.0), 0.004, 100_000, 6.0, 300 * 2**20))
+    good = text(Studies((1.5, 1.56), (2000.0, 3700.0), 0.004, 100_000, 6.0, 300 * 2**20))
     assert good.count("│ yes ") == 4
-    assert "0.93" in good
+    assert "0.93" in good  # 3700 / 4000
+    assert "1.04" in good  # of which runs side by side
     assert "100,000 runs" in good
-    bad = text(Studies(1.5, (2000.0, 3500.0), 0.021, 100_000, 10.5, 501 * 2**20))
+    bad = text(Studies((1.5, 1.5), (2000.0, 3500.0), 0.021, 100_000, 10.5, 501 * 2**20))
     assert bad.count("│ no ") == 4

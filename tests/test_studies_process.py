@@ -15,7 +15,8 @@ import studies_case as case
 
 import evosim
 from evosim.errors import UserError
-from evosim.studies import conduct
+from evosim.studies import conduct, job, local
+from evosim.studies.file import load_study_file
 
 #: Long enough to be hit while it is at work.
 SLOW = case.STUDY.replace('generations" = 20', 'generations" = 300')
@@ -160,6 +161,50 @@ def test_a_killed_worker_costs_nothing(tmp_path, slow):
     assert (code, err) == (0, "")
     assert "8 done, 0 failed, 0 missing" in said
     assert case.tables(out) == slow
+
+
+def test_workers_start_while_one_of_them_compiles_and_one_may_die_of_it(
+    tmp_path, undisturbed, monkeypatch
+):
+    started, warmed = [], []
+
+    class Fragile(local._Worker):
+        def __init__(self, settings):
+            super().__init__(settings)
+            started.append(self)
+
+        def send(self, job, *, warm=False):
+            super().send(job, warm=warm)
+            if warm:
+                warmed.append(len(started))
+                self._process.kill()
+            else:
+                assert warmed
+
+    monkeypatch.setattr(local, "_Worker", Fragile)
+    evosim.study(case.write(tmp_path), tmp_path / "out", 2)
+    assert warmed == [2]  # both were there when the first kernel was asked for
+    assert len(started) == 3
+    assert case.tables(tmp_path / "out") == case.tables(undisturbed / "out")
+
+
+def test_kernels_are_compiled_ahead_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("EVOSIM_CACHE_DIR", str(tmp_path))
+    file = load_study_file(case.write(tmp_path))
+    (tmp_path / "base.toml").write_text(file.base.toml())
+    code = job.code_version([], file.base)
+    bench = job.Bench(job.Settings(str(tmp_path / "base.toml"), str(tmp_path), code, [], []))
+    lived = []
+    monkeypatch.setattr(job, "_simulate", lived.append)
+    for value in (0.1, 0.2, True):
+        for _ in range(2):
+            bench.warm({"run": "x", "seed": 1, "set": {"genome.policy.mutation": value}})
+    assert [made.model.population.generations for made in lived] == [1]
+    # Words may choose other kernels; what is no valid run leaves no mark, and no error.
+    words = {"run": "x", "seed": 1, "set": {"selection.kind": "moran"}}
+    bench.warm(words)
+    bench.warm(words | {"seed": 2})
+    assert len(lived) == 2
 
 
 def test_a_run_that_kills_its_workers_is_a_failed_row(tmp_path):

@@ -217,13 +217,14 @@ def study_table(studies: Studies) -> Table:
     rich.table.Table
         One row per measure.
     """
-    table = Table(title=f"Studies: runs of {studies.run_seconds:.1f} s")
+    table = Table(title=f"Studies: runs of {studies.run_seconds[0]:.1f} s")
     table.add_column("measure")
     for heading in ("measured", "target"):
         table.add_column(heading, justify="right")
     table.add_column("reached")
     for workers, rate in zip(("one worker", "two workers"), studies.per_hour, strict=True):
         table.add_row(f"runs an hour, {workers}", f"{rate:,.0f}", "", "")
+    table.add_row("a run beside another: times as long", f"{studies.slowdown:.2f}", "", "")
     mib = studies.plan_bytes / 2**20
     rows = (
         ("parallel efficiency of two workers", f"{studies.efficiency:.2f}",

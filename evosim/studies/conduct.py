@@ -17,7 +17,7 @@ from evosim.scenario.resolved import plain
 from evosim.studies.cluster import DaskWorkers
 from evosim.studies.compact import compact
 from evosim.studies.file import StudyFile, load_study_file
-from evosim.studies.job import Settings
+from evosim.studies.job import Settings, words_of
 from evosim.studies.local import LocalWorkers
 from evosim.studies.plan import code_version, extend, make_plan
 from evosim.studies.results import Study
@@ -188,14 +188,12 @@ def _work(
         progress.start(len(missing))
     failed = 0
     pool: LocalWorkers | DaskWorkers
-    warm: Sequence[dict[str, Any]] = ()
     if isinstance(workers, str):
         pool = DaskWorkers(settings, workers)
     else:
         pool = LocalWorkers(settings, min(workers, len(missing)))
-        warm = _warm(missing) if min(workers, len(missing)) > 1 else ()
     with pool:
-        for event in pool.run(_jobs(missing), warm):
+        for event in pool.run(_jobs(missing), _warm(missing)):
             journal.append(event)
             failed += event["status"] == "failed"
             if progress is not None:
@@ -210,9 +208,8 @@ def _jobs(missing: pd.DataFrame) -> Iterator[dict[str, Any]]:
 
 
 def _warm(missing: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return a job for every set of words among the parameters: they may choose other kernels."""
+    """Return a job for every set of words among the parameters."""
     found: dict[str, dict[str, Any]] = {}
     for job in _jobs(missing.drop_duplicates("point")):
-        words = {k: v for k, v in job["set"].items() if isinstance(v, str | bool)}
-        found.setdefault(json.dumps(words), job)
+        found.setdefault(json.dumps(words_of(job), sort_keys=True), job)
     return list(found.values())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import hashlib
+import json
 import socket
 import time
 import traceback
@@ -17,6 +19,7 @@ from evosim.api import check_memory, load_plugin
 from evosim.errors import UserError
 from evosim.output import DISK_FULL, cache_directory, user_errors
 from evosim.record import peak_memory, versions
+from evosim.scenario.resolved import content_hash
 from evosim.studies.parts import write_part
 from evosim.studies.plan import code_version
 
@@ -71,6 +74,9 @@ class Bench:
                 hint="install the same everywhere",
             )
         self._versions = versions()
+        # What a run imports is imported now: local workers do that side by side, before any runs.
+        import evosim.claims.judge
+        import evosim.simulate  # noqa: F401
 
     def run(self, job: Mapping[str, Any]) -> dict[str, Any]:
         """Do a run and write its part.
@@ -119,20 +125,40 @@ class Bench:
     def warm(self, job: Mapping[str, Any]) -> None:
         """Compile what a run of this kind needs, alone on this machine, and forget the run.
 
-        First compiles at the same time have crashed for others (numba #4807, #10128). What goes
-        wrong here goes wrong in the run itself, which tells.
+        First compiles at the same time have crashed for others (numba #4807, #10128). A mark
+        beside the compiled kernels says that it was done, so that nobody waits for it again. What
+        goes wrong here goes wrong in the run itself, which tells.
         """
         from filelock import FileLock
 
         with suppress(Exception):
-            scenario = self._scenario(job).override({"population.generations": 1})
+            mark = self._mark(job)
+            if mark.exists():
+                return
             folder = cache_directory() / "locks"
             folder.mkdir(parents=True, exist_ok=True)
             with FileLock(folder / "compile.lock"):
-                _simulate(scenario)
+                if not mark.exists():
+                    _simulate(self._scenario(job).override({"population.generations": 1}))
+                    mark.parent.mkdir(parents=True, exist_ok=True)
+                    mark.touch()
+
+    def _mark(self, job: Mapping[str, Any]) -> Path:
+        """Return the mark of a kind of run: this code, this scenario, these words."""
+        from evosim.kernels import accelerate
+
+        base = self._base.override({"seed": 0, "population.generations": 1})
+        kind = [self._settings.code, content_hash(base.model), words_of(job)]
+        digest = hashlib.sha256(json.dumps(kind, sort_keys=True).encode()).hexdigest()
+        return accelerate.cache_directory() / "warm" / digest[:20]
 
     def _scenario(self, job: Mapping[str, Any]) -> Scenario:
         return self._base.override({**job["set"], "seed": job["seed"]})
+
+
+def words_of(job: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of a job's changes that are no numbers: they may choose other kernels."""
+    return {k: v for k, v in job["set"].items() if isinstance(v, str | bool)}
 
 
 def _simulate(scenario: Scenario) -> tuple[dict[str, Any], dict[str, Any]]:

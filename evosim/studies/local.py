@@ -40,8 +40,9 @@ class LocalWorkers:
 
     def __init__(self, settings: Settings, count: int) -> None:
         self._settings = settings
-        self._later = count - 1  # workers that wait until the compile cache is warm
+        self._count = count
         self._workers: list[_Worker] = []
+        self._free = deque[_Worker]()  # ready, and waiting until the compile cache is warm
         self._selector = selectors.DefaultSelector()
 
     def __enter__(self) -> LocalWorkers:
@@ -65,7 +66,8 @@ class LocalWorkers:
         jobs : iterable of dict
             Taken one by one as workers get free.
         warm : iterable of dict
-            Jobs that the first worker does, and forgets, before any other worker does anything.
+            Jobs that one worker does, and forgets, before any worker does anything else. The
+            others start meanwhile, and load what needs no compiling.
 
         Yields
         ------
@@ -80,7 +82,8 @@ class LocalWorkers:
         self._waiting, self._jobs = deque[Event](), iter(jobs)
         self._warm = deque(warm)
         self._deaths: dict[str, int] = {}
-        self._start()
+        for _ in range(self._count):
+            self._start()
         while self._workers:
             for key, _ in self._selector.select():
                 worker = cast(_Worker, key.data)
@@ -98,29 +101,33 @@ class LocalWorkers:
         if event["status"] == "stop":
             raise UserError(event["error"])
         if event["status"] != "ready":
-            worker.job = None
             yield event
+        worker.job = None
         worker.ready = True
-        self._employ(worker)
+        self._free.append(worker)
+        self._employ()
 
-    def _employ(self, worker: _Worker) -> None:
-        """Give a free worker something to do, or let it go."""
-        if self._warm:
-            worker.send(self._warm.popleft(), warm=True)
+    def _employ(self) -> None:
+        """Give free workers something to do, or let them go; while one warms, the others wait."""
+        if any(worker.warms for worker in self._workers):
             return
-        while self._later:
-            self._later -= 1
-            self._start()
-        job = self._waiting.popleft() if self._waiting else next(self._jobs, None)
-        if job is None:
-            worker.dismiss()
-        else:
-            worker.send(job)
+        if self._warm:
+            self._free.pop().send(self._warm.popleft(), warm=True)
+            return
+        while self._free:
+            worker = self._free.popleft()
+            job = self._waiting.popleft() if self._waiting else next(self._jobs, None)
+            if job is None:
+                worker.dismiss()
+            else:
+                worker.send(job)
 
     def _lost(self, worker: _Worker) -> Iterator[Event]:
         """Deal with a process that has ended: dismissed, killed, or unable to start."""
         self._selector.unregister(worker.output)
         self._workers.remove(worker)
+        if worker in self._free:
+            self._free.remove(worker)
         worker.end()
         if worker.dismissed:
             return
@@ -129,7 +136,7 @@ class LocalWorkers:
                 f"a worker could not start: {worker.how}", hint="see the lines above this one"
             )
         job = worker.job
-        if job is not None and not job.get("warm"):
+        if job is not None and not worker.warms:
             died = self._deaths[job["run"]] = self._deaths.get(job["run"], 0) + 1
             if died < ATTEMPTS:
                 self._waiting.append(job)
@@ -163,6 +170,11 @@ class _Worker:
         assert self._process.stdout is not None
         self.output = self._process.stdout
         self._tell(asdict(settings))
+
+    @property
+    def warms(self) -> bool:
+        """Whether what it does is only to compile."""
+        return self.job is not None and bool(self.job.get("warm"))
 
     @property
     def how(self) -> str:
