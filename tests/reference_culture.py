@@ -36,6 +36,66 @@ def arrivals(key, generation, agent, draw, fidelity, offered):
     return (set(offered) - hits if fidelity >= 0.5 else hits), draw
 
 
+def digits(x):
+    """The first 64 binary digits of a probability."""
+    for _ in range(64):
+        x *= 2.0
+        yield x >= 1.0
+        x -= x >= 1.0
+
+
+def arrivals_by_words(key, generation, agent, draw, chances, words_of_row):
+    """Which items arrive, each with its own chance: digits of a random number against its digits.
+
+    Items of sixteen words share draws: twelve digits of each word, two words a draw; then two
+    digits a draw for every word that has an undecided item.
+    """
+    got = set()
+    for chunk in range(0, words_of_row, 16):
+        width = min(16, words_of_row - chunk)
+
+        def word(i, of=draw):
+            four = words(key, generation, agent, philox.FIDELITY, of + i // 2)
+            return four[i % 2 * 2] << 32 | four[i % 2 * 2 + 1]
+
+        draw += 6 * width
+        for w in range(width):
+            here = {i: list(digits(x)) for i, x in chances.items() if i >> 6 == chunk + w}
+            left, d = set(here), 0
+            while left and d < 64:
+                if d < 12:
+                    both = (word(d * width + w), word((d + 1) * width + w))
+                else:
+                    a, b, c, e = words(key, generation, agent, philox.FIDELITY, draw)
+                    both, draw = (a << 32 | b, c << 32 | e), draw + 1
+                for drawn in both:
+                    ones = {i for i in left if drawn >> (i & 63) & 1}
+                    differ = {i for i in left if here[i][d] != (i in ones)}
+                    got |= differ - ones
+                    left -= differ
+                    d += 1
+    return got, draw
+
+
+def arrived(key, generation, agent, fidelity, shown, words_of_row):
+    """What arrives of the items that the models show, three models at a time."""
+    own, draw = set(), 0
+    rare = min(fidelity, 1.0 - fidelity)
+    for first in range(0, len(shown), 3):
+        some = shown[first : first + 3]
+        new = set().union(*some) - own
+        if rare * len(new) > 4 * -(-words_of_row // 16):
+            seen = {i: sum(i in s for s in some) for i in new}
+            chances = {i: 1.0 - (1.0 - fidelity) ** c for i, c in seen.items()}
+            got, draw = arrivals_by_words(key, generation, agent, draw, chances, words_of_row)
+            own |= got
+            continue
+        for row in some:
+            got, draw = arrivals(key, generation, agent, draw, fidelity, row - own)
+            own |= got
+    return own
+
+
 def model(p, r, agent, k):
     """The k-th model of a newborn."""
     key, g, before = p["keys"][r], p["generation"], int(p["before"][r])
@@ -77,10 +137,7 @@ def received(p, r, agent):
     if p["choice"] == kernels.CONFORMIST:
         anyone = set().union(*shown)
         shown = [{i for i in anyone if 2 * sum(i in s for s in shown) > n}]
-    own, draw = set(), 0
-    for some in shown:
-        new, draw = arrivals(key, g, agent, draw, fidelity, some - own)
-        own |= new
+    own = arrived(key, g, agent, fidelity, shown, p["shown"].shape[2])
     if len(own) <= p["capacity"]:
         return own
     kept = set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from kernels_case import KEYS
-from reference_culture import found_in_pool, items_of, poisson, received
+from reference_culture import found_in_pool, items_of, model, poisson, received
 
 from evosim.kernels import culture as kernels
 
@@ -14,8 +14,8 @@ WORDS = 3
 
 
 def pack(items):
-    """(R, N, ITEMS) bools as words."""
-    out = np.zeros((*items.shape[:2], WORDS), np.uint64)
+    """(R, N, items) bools as words."""
+    out = np.zeros((*items.shape[:2], -(-items.shape[2] // 64)), np.uint64)
     for k in range(items.shape[2]):
         out[..., k >> 6] |= items[..., k].astype(np.uint64) << np.uint64(k & 63)
     return out
@@ -41,6 +41,8 @@ def case(rng, **given):
 CASES = {
     "random": {},
     "low fidelity": {"fidelity": 0.2, "models": 3},
+    "few lost": {"fidelity": 0.98},
+    "few models then more": {"models": 7, "fidelity": 0.1},
     "none lost": {"fidelity": 1.0},
     "all lost": {"fidelity": 0.0},
     "half copy": {"copying": 0.5, "models": 1},
@@ -83,6 +85,31 @@ def test_transmission_against_plain_python(name):
             assert (int(row[0]) if p["counted"] else items_of(row)) == expected
             some += bool(expected)
     assert some > 10 or name in ("all lost", "no room")
+
+
+def test_rows_of_more_words_than_are_decided_together():
+    rng = np.random.default_rng(4)
+    p = case(rng, models=3, shown=pack(rng.random((R, N, 1100)) < 0.5))
+    known = transmitted(p)
+    for j in range(0, N, 9):
+        assert items_of(known[1, j]) == received(p, 1, j)
+
+
+@pytest.mark.parametrize("fidelity", [0.3, 0.5, 0.9])
+def test_an_item_arrives_by_how_many_of_its_models_show_it(fidelity):
+    rng = np.random.default_rng(2)
+    p = case(rng, models=3, fidelity=fidelity, shown=pack(rng.random((R, N, 900)) < 0.5))
+    known, seen, got = transmitted(p), np.zeros(4), np.zeros(4)
+    for j in range(N):
+        shown = [items_of(p["shown"][0, model(p, 0, j, k)]) for k in range(3)]
+        here = items_of(known[0, j])
+        for i in range(900):
+            c = sum(i in s for s in shown)
+            seen[c] += 1
+            got[c] += i in here
+    expected = 1 - (1 - fidelity) ** np.arange(4)
+    assert seen.min() > 5000
+    assert (abs(got - seen * expected) <= 4 * np.sqrt(seen * expected * (1 - expected))).all()
 
 
 @pytest.mark.parametrize("fidelity", [0.3, 0.5, 0.9])

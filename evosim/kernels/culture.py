@@ -1,9 +1,9 @@
 """Knowledge as bits of a pool: what newborns take over from models, and what a life finds.
 
 An agent's knowledge is a row of 64-bit words, one bit an item; in a counted pool it is one word
-that holds how many items it knows. Rare events (losses where fidelity is high, receptions where
-it is low, finds) are found by geometric skips, so that the cost follows their number: a draw per
-shown item would cost 13 times what reading a model's row does.
+that holds how many items it knows. What arrives is drawn by `evosim.kernels.arrivals`. Rare events
+are found by geometric skips, so that the cost follows their number: a draw per shown item would
+cost 13 times what reading a model's row does.
 """
 
 from __future__ import annotations
@@ -13,17 +13,18 @@ import math
 import numpy as np
 
 from evosim.kernels.accelerate import inline, kernel
-from evosim.kernels.philox import (
-    CAPACITY,
-    COPYING,
-    FIDELITY,
-    FIND,
-    MODEL,
-    below,
-    double,
-    philox,
-    uniform,
+from evosim.kernels.arrivals import (
+    CHUNK,
+    DIGITS,
+    LONGEST,
+    MERGED,
+    arrive,
+    lowest,
+    ones,
+    skipped,
+    write_digits,
 )
+from evosim.kernels.philox import CAPACITY, COPYING, FIDELITY, FIND, MODEL, below, philox, uniform
 
 #: Newborns per block.
 BLOCK = 64
@@ -37,65 +38,8 @@ VERTICAL = 1
 COPYING_GENE, FIDELITY_GENE, MODELS_GENE = 0, 1, 2
 #: Most models that a newborn looks at.
 MOST_MODELS = 64
-#: A skip past every item that there could be.
-NEVER = 1 << 50
 
 _ONE = np.uint64(1)
-
-
-@inline
-def ones(word):
-    """Count the bits of a word (Warren 2012, Hacker's Delight, figure 5-2)."""
-    w = np.uint64(word)
-    w = w - ((w >> _ONE) & np.uint64(0x5555555555555555))
-    w = (w & np.uint64(0x3333333333333333)) + ((w >> np.uint64(2)) & np.uint64(0x3333333333333333))
-    w = (w + (w >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return np.int64((w * np.uint64(0x0101010101010101)) >> np.uint64(56))
-
-
-@inline
-def lowest(word):
-    """Return the lowest bit of a word that is set."""
-    return word & (~word + _ONE)
-
-
-@inline
-def skipped(key, generation, agent, purpose, draw, slope):
-    """Return how many events are passed over before the next rare one."""
-    a, b, _, _ = philox(key, generation, agent, purpose, draw)
-    skip = math.log(1.0 - double(a, b)) * slope
-    return np.int64(skip) if skip < NEVER else np.int64(NEVER)
-
-
-@inline
-def take(key, generation, agent, draw, fidelity, shown, own):
-    """Add to `own` each item of `shown` that it lacks with probability `fidelity`.
-
-    Returns the next draw index.
-    """
-    rare = min(fidelity, 1.0 - fidelity)
-    mostly = fidelity >= 0.5
-    slope = 1.0 / math.log1p(-rare) if rare > 0.0 else 0.0
-    skip = np.int64(NEVER)
-    if rare > 0.0:
-        skip = skipped(key, generation, agent, FIDELITY, draw, slope)
-        draw += 1
-    for w in range(own.size):
-        rest = shown[w] & ~own[w]
-        left = ones(rest)
-        got = rest if mostly else np.uint64(0)
-        while skip < left:
-            for _ in range(skip):
-                rest ^= lowest(rest)
-            bit = lowest(rest)
-            got ^= bit
-            rest ^= bit
-            left -= skip + 1
-            skip = skipped(key, generation, agent, FIDELITY, draw, slope)
-            draw += 1
-        skip -= left
-        own[w] |= got
-    return draw
 
 
 @inline
@@ -207,7 +151,10 @@ def transmit(
     agents, words = known.shape[1], known.shape[2]
     per = (agents + BLOCK - 1) // BLOCK
     who = np.empty(MOST_MODELS, np.int64)
-    common = np.empty(words, np.uint64)
+    common = np.empty((1, words), np.uint64)
+    nobody_else = np.zeros(1, np.int64)
+    digits, of = np.empty(MERGED * LONGEST, np.uint64), -1.0
+    bits, state = np.empty(CHUNK * DIGITS, np.uint64), np.empty(5 * CHUNK, np.uint64)
     for block in range(first, last):
         r = block // per
         key = keys[r]
@@ -233,13 +180,22 @@ def transmit(
                     total = retained(key, generation, j, f, np.int64(shown[r, who[0], 0]))
                 own[0] = np.uint64(min(total, capacity))
                 continue
+            if f != of:
+                write_digits(f, digits)
+                of = f
             if choice == CONFORMIST:
-                majority(shown[r], who, n, common)
-                take(key, generation, j, 0, f, common, own)
+                majority(shown[r], who, n, common[0])
+                arrive(
+                    key, generation, j, FIDELITY, 0, f, digits, common, nobody_else, 1, known[r],
+                    bits, state,
+                )  # fmt: skip
             else:
-                draw = 0
-                for k in range(n):
-                    draw = take(key, generation, j, draw, f, shown[r, who[k]], own)
+                arrive(
+                    key, generation, j, FIDELITY, 0, f, digits, shown[r], who, n, known[r], bits,
+                    state,
+                )  # fmt: skip
+            if capacity >= 64 * words:
+                continue
             total = np.int64(0)
             for w in range(words):
                 total += ones(own[w])
