@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
+from evosim.bench.channel import measure_channel
 from evosim.bench.forager import threads
 from evosim.bench.learners import measure_learners
 from evosim.bench.neighbours import Neighbours
@@ -198,7 +199,7 @@ def main(quick: bool = False, peers: Sequence[str] | None = None) -> None:
         evosim itself failed.
     """
     from evosim.bench.studies import measure_studies
-    from evosim.bench.tables import learner_table, show, study_table
+    from evosim.bench.tables import channel_table, learner_table, show, study_table
 
     chosen, learners = select(peers), select(peers, LEARNER_PEERS)
     plan = QUICK if quick else Plan()
@@ -225,10 +226,12 @@ def main(quick: bool = False, peers: Sequence[str] | None = None) -> None:
             learners,
             status.update,
         )
+        channel = measure_channel(quick, status.update)
         studies = measure_studies(quick, status.update)
     console = Console()
     show(report, console)
     console.print(learner_table(learned))
+    console.print(channel_table(channel))
     console.print(study_table(studies))
     console.print(
         f"Other processes kept {neighbours.cores():.2f} of {os.cpu_count()} cores busy meanwhile; "

@@ -7,6 +7,7 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
+from evosim.bench.channel import AGENTS, FIDELITY, ITEMS, MODELS, Channel, mask_words
 from evosim.bench.forager import MAX_THREADS
 from evosim.bench.harness import Report, against, speeds
 from evosim.bench.learners import Learners
@@ -18,6 +19,7 @@ from evosim.bench.timing import ratios
 GROWTH = 0.2
 SMALL = 0.8
 MEMORY_GIB = 1.0
+EXCESS = 2.0
 EFFICIENCY = 0.9
 OVERHEAD_MS = 20
 PLAN_SECONDS = 10
@@ -202,6 +204,53 @@ def _learner_cells(peer: Program, own: list[float], its: list[float]) -> list[st
     if peer.target is None:
         return [*cells, "", ""]
     return [*cells, f"at most {1 / peer.target:.2g}", _yes(cost * peer.target <= 1.0)]
+
+
+def channel_table(channel: Channel) -> Table:
+    """Build the table of transmission: its time, what it cannot avoid, its growth.
+
+    Parameters
+    ----------
+    channel : Channel
+        What was measured.
+
+    Returns
+    -------
+    rich.table.Table
+        One row per measure.
+    """
+    table = Table(
+        title=f"Transmission: {ITEMS:,} items as bits, {MODELS} models, fidelity {FIDELITY}, "
+        f"N = {AGENTS:,}, one thread",
+        caption="medians of rounds in turn, by the thread's own time",
+    )
+    table.add_column("measure")
+    for heading in ("measured", "target"):
+        table.add_column(heading, justify="right")
+    table.add_column("reached")
+    for what, seconds in (
+        (f"estimate: {MODELS} rows read at random, one written", channel.memory),
+        (f"estimate: {mask_words():.0f} random words of masks", channel.random),
+        ("a newborn", channel.own[AGENTS]),
+    ):
+        table.add_row(what, f"{1e9 * median(seconds):.0f} ns", "", "")
+    excess = channel.excess()
+    table.add_row(
+        "a newborn's time, the larger estimate being 1",
+        f"{excess:.2f}",
+        f"at most {EXCESS:.0f}",
+        _yes(excess <= EXCESS),
+    )
+    for agents, seconds in channel.own.items():
+        if agents != AGENTS:
+            time = ratios(seconds, channel.own[AGENTS])
+            table.add_row(
+                f"a newborn's time at N = {agents:,}, N = {AGENTS:,} being 1",
+                f"{time:.2f}",
+                f"{1 - GROWTH:.1f} to {1 + GROWTH:.1f}",
+                _growth(time),
+            )
+    return table
 
 
 def study_table(studies: Studies) -> Table:
