@@ -352,15 +352,32 @@ def plot(
 
 
 @app.command()
-def predict(directory: RunDirectory, debug: Debug = False) -> None:
-    """Show how well each predictor foresaw what the agents do."""
-    from evosim.report import make_console, scores_table
+def predict(
+    directory: RunDirectory,
+    assay: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--assay",
+            metavar="NAME",
+            help="what to predict (default: as [predict] says, else all assays and novel contexts)",
+        ),
+    ] = None,
+    arm: Annotated[
+        list[str] | None, typer.Option("--arm", metavar="NAME", help="default: all arms")
+    ] = None,
+    threads: Threads = None,
+    plugin: Plugins = None,
+    debug: Debug = False,
+) -> None:
+    """Ask what agents would do as pursuers of payoff, and what as selected; score both."""
+    from evosim.api import load_plugin
+    from evosim.report import make_console, show_foresight
     from evosim.results import load
 
-    scores = load(directory).scores
-    if scores.empty:
-        raise UserError("the scenario asks no predictor", file=directory, hint="add [predict]")
-    make_console().print(scores_table(scores))
+    for path in plugin or []:
+        load_plugin(path)
+    found = load(directory).predict(assay or (), arm or (), threads=threads or 1)
+    show_foresight(make_console(), found)
 
 
 @app.command()

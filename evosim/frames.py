@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from evosim.recorder import Recorder
 
@@ -40,26 +41,34 @@ def tables_of(recorders: list[Recorder]) -> dict[str, pd.DataFrame]:
             pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(columns))
         )
         ordered = [c for c in columns if c in frame] + [c for c in frame if c not in columns]
-        out[name] = _typed(frame[ordered])
+        out[name] = typed(frame[ordered])
     return out
 
 
 def _table(recorder: Recorder, name: str) -> pd.DataFrame:
-    parts = [_block(recorder, row) for row in recorder.rows[name]]
+    parts = [block(recorder.replicates, row) for row in recorder.rows[name]]
     frame = pd.concat(parts, ignore_index=True)
     frame.insert(0, "arm", recorder.label)
     order = np.lexsort((frame["generation"].to_numpy(), frame["replicate"].to_numpy()))
     return frame.iloc[order].reset_index(drop=True)
 
 
-def _block(recorder: Recorder, row: dict[str, Any]) -> pd.DataFrame:
-    """Return one recorded block: (R,) or (R, Q) arrays, labels (Q,), or single values."""
-    replicates = recorder.replicates.size
+def block(indices: NDArray[np.integer], row: dict[str, Any]) -> pd.DataFrame:
+    """Return rows of one generation: (R,) or (R, Q) arrays, labels (Q,), or single values.
+
+    Parameters
+    ----------
+    indices : (R,) int
+        Of the replicates.
+    row : dict
+        Columns but `replicate`, which comes first.
+    """
+    replicates = indices.size
     inner = 1
     for value in row.values():
         if isinstance(value, np.ndarray) and value.ndim == 2:
             inner = value.shape[1]
-    columns: dict[str, Any] = {"replicate": np.repeat(recorder.replicates, inner)}
+    columns: dict[str, Any] = {"replicate": np.repeat(indices, inner)}
     for name, value in row.items():
         if isinstance(value, np.ndarray) and value.ndim == 2:
             columns[name] = np.ascontiguousarray(value).ravel()
@@ -72,7 +81,7 @@ def _block(recorder: Recorder, row: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _typed(frame: pd.DataFrame) -> pd.DataFrame:
+def typed(frame: pd.DataFrame) -> pd.DataFrame:
     """Give missing numbers a name: a float column with NaN becomes nullable.
 
     Which lives have which index of a trial differs between replicates: these columns are always

@@ -102,7 +102,7 @@ class Recorder:
             self._information(engine, g)
         if g in self.predicted and engine.resolved.model.predict is not None:
             spec = engine.resolved.model.predict
-            found = predict_arm(engine, lives, self.asked, spec, self._past_frequency())
+            found = predict_arm(engine, lives, self.asked, spec, self.past_frequency())
             for name, columns in (
                 ("predictions", found.prediction_columns()),
                 ("scores", found.score_columns()),
@@ -124,7 +124,7 @@ class Recorder:
                 self._logits(engine)
                 self._acts(engine, lives)
 
-    def _past_frequency(self) -> F64 | None:
+    def past_frequency(self) -> F64 | None:
         """Return how often each context was met so far; None before anyone has left offspring."""
         total = self.met.sum()
         return self.met / total if total > 0 else None

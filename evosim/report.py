@@ -22,6 +22,7 @@ from evosim.units import duration, size
 if TYPE_CHECKING:
     import pandas as pd
 
+    from evosim.foresight import Foresight
     from evosim.results import Run
     from evosim.studies.results import Study
 
@@ -243,27 +244,70 @@ def _study_times(study: Study) -> list[str]:
     return lines
 
 
-def scores_table(scores: pd.DataFrame) -> Table:
-    """Return the predictors' scores at the last generation, averaged over replicates.
+def show_foresight(console: Console, found: Foresight) -> None:
+    """Print what the predictors scored, who was better, and what LEDGER's answer is."""
+    console.print(scores_table(found))
+    console.print()
+    console.print(differences_table(found.differences()))
+    console.print()
+    for text in dict.fromkeys(found.minds.values()):
+        arms = [arm for arm, of_it in found.minds.items() if of_it == text]
+        console.print(f"LEDGER is {text} ({', '.join(arms)})", soft_wrap=True)
+        if text.startswith("an approximation"):
+            for arm in arms:
+                console.print(f"  its error in '{arm}': {_error_of(found, arm)}", soft_wrap=True)
+
+
+def scores_table(found: Foresight) -> Table:
+    """Return mean scores (nats) and, where they are defined, skills, with standard errors.
 
     Parameters
     ----------
-    scores : DataFrame
-        As in a run: arm, replicate, generation, split, predictor, score, skill.
+    found : Foresight
     """
-    last = scores[scores["generation"] == scores.groupby("arm")["generation"].transform("max")]
-    keys, numbers = ["arm", "split", "predictor"], ["score", "skill"]
-    rows = [
-        [*map(str, key), *(_mean(group[name]) for name in numbers), str(len(group))]
-        for key, group in last.groupby(keys, sort=False)
-    ]
-    return make_table([*keys, *numbers, "replicates"], rows, right=[*numbers, "replicates"])
+    predictors = list(dict.fromkeys(found.scores["predictor"]))
+    rows = []
+    for (arm, where), table in found.scores.groupby(["arm", "where"], sort=False):
+        for what in ("score", "skill"):
+            by = dict(list(table.groupby("predictor")[what]))
+            if table[what].notna().any():
+                cells = (_mean(by[p], 3) for p in predictors)
+                rows.append([str(arm), str(where), what, *cells])
+    return make_table(["arm", "where", "", *predictors], rows, right=predictors)
 
 
-def _mean(values: pd.Series[float]) -> str:
+def differences_table(differences: pd.DataFrame) -> Table:
+    """Return `Foresight.differences`, one row per arm and place."""
+    names = list(dict.fromkeys(differences["minus"]))
+    rows = []
+    for (arm, where), group in differences.groupby(["arm", "where"], sort=False):
+        cells = [
+            f"{row['difference']:.3f} [{row['low']:.3f}, {row['high']:.3f}] {row['better']}"
+            for row in records(group)
+        ]
+        rows.append([str(arm), str(where), *cells])
+    return make_table(["arm", "where", *(f"LEDGER - {name}" for name in names)], rows)
+
+
+def _error_of(found: Foresight, arm: str) -> str:
+    """Return how far LEDGER is from the best that a prediction can do."""
+    parts = []
+    table = found.scores[(found.scores["arm"] == arm).to_numpy()]
+    for where, group in table.groupby("where", sort=False):
+        wide = group.pivot_table(index="replicate", columns="predictor", values="score")
+        parts.append(_mean(wide["CEIL"] - wide["LEDGER"], 3) + " nats (" + str(where) + ")")
+    return "CEIL - LEDGER " + ", ".join(parts)
+
+
+def _mean(values: pd.Series[float], decimals: int) -> str:
     """Return the mean and its standard error."""
-    error = values.sem()
-    return number(values.mean()) + ("" if missing(error) else f" ± {number(error)}")
+    known = values.dropna().to_numpy(float)
+    if not known.size:
+        return "-"
+    text = f"{known.mean():.{decimals}f}"
+    if known.size > 1:
+        text += f" ±{known.std(ddof=1) / math.sqrt(known.size):.{decimals}f}"
+    return text
 
 
 def _claim_text(claim: Mapping[str, Any]) -> Text:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from evosim.foresight import Foresight
     from evosim.scenario import Scenario
 
 TABLES = (
@@ -157,6 +158,32 @@ class Run:
         if name not in self._tables:
             self._tables[name] = read_table(self._file(f"{name}.parquet"))
         return self._tables[name]
+
+    def predict(
+        self, assays: Sequence[str] = (), arms: Sequence[str] = (), **options: Any
+    ) -> Foresight:
+        """Ask the predictors what the last generation does, whether the scenario did or not.
+
+        Parameters
+        ----------
+        assays, arms : sequence of str, optional
+            Default: the assays of `[predict]`, or all and what training never showed; all arms.
+        **options
+            As for `evosim.foresight.foresee`.
+
+        Returns
+        -------
+        Foresight
+            Its `predictions`, `scores` and `assays` are tables; `differences()` compares.
+
+        Raises
+        ------
+        UserError
+            As `evosim.foresight.foresee`.
+        """
+        from evosim.foresight import foresee
+
+        return foresee(self, assays, arms, **options)
 
     def plot(self, out: str | Path | None = None) -> list[Path]:
         """Draw every figure of the run.

@@ -174,7 +174,7 @@ def test_results_are_safe_when_drawing_fails(capsys, monkeypatch, error, code):
     assert len(evosim.load("results/lamps").claims) == 2
 
 
-def test_show_plot_and_predict_read_the_directory(capsys, tmp_path):
+def test_show_and_plot_read_the_directory(capsys, tmp_path):
     _, ran, _ = call(capsys, "run", "scenarios/lamps.toml", "--no-plots")
     code, shown, _ = call(capsys, "show", "results/lamps")
     assert code == 0
@@ -182,9 +182,6 @@ def test_show_plot_and_predict_read_the_directory(capsys, tmp_path):
     code, drawn, _ = call(capsys, "plot", "results/lamps")
     assert code == 0
     assert drawn == f"{tmp_path / 'results/lamps/figures/trajectory.svg'}\n"
-    code, scores, _ = call(capsys, "predict", "results/lamps")
-    assert code == 0
-    assert re.search(r"base +novel +LEDGER +0\.6 ± 0\.05774 +0\.25 ± 0 +3\n", scores)
 
 
 def test_check_names_every_file(capsys, tmp_path):

@@ -29,9 +29,8 @@ LAYERS = (
         "subspace", "spectrum", "experience", "directions",
     ),
     (
-        "simulate", "checkpoint", "forks", "frames", "studies", "results", "record", "output",
-        "tables", "cost", "memory",
-        "api", "catalogue",
+        "simulate", "checkpoint", "foresight", "forks", "frames", "studies", "results", "record",
+        "output", "tables", "cost", "memory", "api", "catalogue",
     ),
     (
         "cli", "cli_errors", "progress", "report", "reproduce", "plots", "mesa_model",

@@ -71,6 +71,13 @@ def test_reading_and_plotting_code_runs(small_coinrun, which, monkeypatch):
         assert (small_coinrun / "past.png").stat().st_size > 5_000
 
 
+def test_the_predictors_are_asked(small_coinrun, monkeypatch, capsys):
+    monkeypatch.chdir(small_coinrun)
+    code = next(c for c in blocks("python") if ".predict(" in c)
+    exec(compile(code, "README.md", "exec"), {})
+    assert capsys.readouterr().out.count("runs right past it") == 4
+
+
 def test_a_study_becomes_a_figure_in_six_lines(small_coinrun, monkeypatch):
     monkeypatch.chdir(small_coinrun)
     code = next(c for c in blocks("python") if "evosim.load_study" in c)

@@ -70,7 +70,7 @@ REFUSED = [
         "no symbol on the map of 'coin left' 'D'; allowed: C, S",
     ),
     ("coinrun", {"world.actions": ["up", "down"]}, "assay", "there is no action 'left'"),
-    ("bandit", {"predict.assays": ["flood payoff"]}, "predict.assays", "measures whole episodes"),
+    ("bandit", {"ledger.indices": ["flood payoff"]}, "ledger.indices", "measures whole episodes"),
     ("bandit", {"predict.assays": ["food"]}, "predict.assays", "did you mean 'flood'?"),
     ("bandit", {"ledger.indices": ["food"]}, "ledger.indices", "did you mean 'flood'?"),
     (

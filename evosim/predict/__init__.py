@@ -6,15 +6,15 @@ about; OBJ-informed knows what an agent can know: the contexts of training in wh
 occurs, weighted by how often it is met in each, and nothing (all actions alike) where it never
 occurs. FLOOR knows only how often each action is done in training, CEIL all that agents do.
 
-The split `novel` holds the percepts of the assays asked for, `training` all decisions of
-training by how often they are taken. A percept that an assay asks for and that training contains
-is counted in both: a rare one in training is what this test is often about.
+The split `novel` holds the percepts of the assays asked for (see `evosim.predict.asked`),
+`training` all decisions of training by how often they are taken. A percept that an assay asks for
+and that training contains is counted in both: a rare one in training is what this test is often
+about.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from evosim.assays import Probe
 from evosim.engine import Engine, Lives
 from evosim.errors import UserError
+from evosim.predict.asked import Asked, ask, check_asked
 from evosim.predict.founders import drift_variance, neutral_slots, policy_slot
 from evosim.predict.objective import (
     accuracy_steepness,
@@ -31,8 +32,7 @@ from evosim.predict.objective import (
 )
 from evosim.predict.prediction import PREDICTORS, Prediction, log_score, mean_of, skills
 from evosim.predict.selected import check_tracked, ledger_policy
-from evosim.predict.training import Places, Training, mean_policy, observe_training, places_of
-from evosim.predict.worth import action_values, dynamics
+from evosim.predict.training import Places, Training, observe_training, places_of
 from evosim.resolve import Resolved
 from evosim.scenario.study_parts import Predict
 from evosim.worlds.build import percept_label
@@ -41,17 +41,6 @@ from evosim.worlds.tabular import TabularWorld
 __all__ = ["PREDICTORS", "Prediction", "check_predict", "predict_arm"]
 
 F64 = NDArray[np.float64]
-I64 = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """The percepts of the probes of one `when`: (J,) arrays, and Q there (J, A)."""
-
-    probe: list[Probe]
-    percept: I64
-    weight: F64
-    worth: F64
 
 
 def predict_arm(
@@ -70,7 +59,7 @@ def predict_arm(
     lives : Lives
         Of this generation.
     probes : sequence of Probe
-        With exact measures; the policy at birth or at death, as each says.
+        The policy at birth or at death, as each says.
     spec : Predict
     frequency : (contexts,) float64, optional
         How often each context was met in the generations whose selection the ledger holds; sums
@@ -101,7 +90,7 @@ def predict_arm(
     for when in ("birth", "death"):
         chosen = [probe for probe in probes if probe.when == when]
         if chosen:
-            asked = _ask(chosen, world)
+            asked = ask(engine, lives, when, chosen)
             order += asked.probe
             parts.append((asked, *_predict(engine, lives, when, asked, places, spec, drift)))
     many = [float(len({p.name for p in asked.probe})) for asked, *_ in parts]
@@ -114,6 +103,7 @@ def predict_arm(
         contexts=tuple(probe.context for probe in order),
         percepts=tuple(percept_label(world, int(z)) for part in parts for z in part[0].percept),
         actions=world.actions,
+        weight=np.concatenate([part[0].weight for part in parts], axis=1),
         probability=np.concatenate([part[1] for part in parts], axis=1),
         score=score,
         skill=skill,
@@ -139,10 +129,9 @@ def check_predict(resolved: Resolved, probes: Sequence[Probe], spec: Predict) ->
     """
     world = _tabular(resolved)
     places_of(world, world.variant_frequency(world.frequency))
-    _ask(probes, world)
-    policy_slot(resolved)
+    check_asked(world, probes)
     check_tracked(resolved)
-    if spec.drift:
+    if policy_slot(resolved) is not None and spec.drift:
         neutral_slots(resolved.layout)
 
 
@@ -157,37 +146,20 @@ def _tabular(resolved: Resolved) -> TabularWorld:
     return world
 
 
-def _ask(probes: Sequence[Probe], world: TabularWorld) -> _Asked:
-    """List the percepts of some probes; each probe weighs the same."""
-    owner, percepts, weights, worths = [], [], [], []
-    for probe in probes:
-        tables = dynamics(world, probe.variant)
-        # An assay's episode begins at the place it looks at: all steps are left.
-        first = action_values(tables, world.steps)[-1]
-        for z, weight in zip(probe.percepts, probe.weights, strict=True):
-            here = np.where(world.percept[probe.variant] == z, probe.places, 0.0)
-            owner.append(probe)
-            percepts.append(int(z))
-            weights.append(float(weight) / (probe.weights.sum() * len(probes)))
-            worths.append((here[:, None] * first).sum(axis=0) / here.sum())
-    return _Asked(owner, np.array(percepts, np.int64), np.array(weights), np.stack(worths))
-
-
 def _predict(
     engine: Engine,
     lives: Lives,
     when: str,
-    asked: _Asked,
+    asked: Asked,
     places: Places,
     spec: Predict,
     drift: F64,
 ) -> tuple[F64, F64, F64]:
     """Return probabilities (R, J, P, A), scores (R, 2, P) and 1/tau (R, 2)."""
-    resolved = engine.resolved
     gone = lives.count == 0
     pairs = observe_training(engine, lives, when, places)
     training = pairs.by_percept(places)
-    actual = mean_policy(resolved, lives, when, asked.percept)
+    actual = asked.action
     flat = np.full_like(actual[0, 0], 1.0 / actual.shape[2])
     marginal = (training.weight[..., None] * training.action).sum(axis=1)
     omni, informed = _steepness(spec, pairs, training, places)
@@ -199,13 +171,11 @@ def _predict(
     at = np.searchsorted(places.met, asked.percept)
     at = np.minimum(at, places.met.size - 1)
     familiar = (places.met[at] == asked.percept)[None, :, None]
-    shape = actual.shape
-    worth = np.broadcast_to(asked.worth, shape)
     novel = [
-        choice(worth, omni),
+        choice(asked.worth, omni),
         np.where(familiar, known[:, at], flat),
         ledger[:, : asked.percept.size],
-        np.broadcast_to(marginal[:, None], shape),
+        np.broadcast_to(marginal[:, None], actual.shape),
         actual,
     ]
     trained = [

@@ -31,15 +31,18 @@ def drift_variance(engine: Engine, lives: Lives) -> F64:
     Returns
     -------
     (R,) float64
-        Each replicate's own; 0 without agents.
+        Each replicate's own; 0 without agents, and in minds without a gene `policy`: there is
+        nothing in them that could drift from one percept to another by the cues they share.
 
     Raises
     ------
     UserError
         Without such a gene that mutates.
     """
-    layout = engine.resolved.layout
-    wanted = _mutational_variance(policy_slot(engine.resolved))
+    layout, policy = engine.resolved.layout, policy_slot(engine.resolved)
+    if policy is None:
+        return np.zeros(lives.count.size)
+    wanted = _mutational_variance(policy)
     alive = np.arange(lives.genes.shape[1])[None, :] < lives.count[:, None]
     values = haploid_mean(layout, engine.population.real)
     squares = []
@@ -96,8 +99,8 @@ def expressed(values: F64, slot: Slot) -> F64:
     return values
 
 
-def policy_slot(resolved: Resolved) -> Slot:
-    """Return the policy's place.
+def policy_slot(resolved: Resolved) -> Slot | None:
+    """Return the policy's place; None in minds that have no such gene.
 
     Raises
     ------
@@ -105,8 +108,7 @@ def policy_slot(resolved: Resolved) -> Slot:
         If its loci are not expressed as they are.
     """
     slot = resolved.layout.slot("policy")
-    assert slot is not None
-    if slot.gene.scale != "linear":
+    if slot is not None and slot.gene.scale != "linear":
         raise UserError(
             "the ledger follows logits, which such a policy does not sum up to",
             key="genome.policy.scale",

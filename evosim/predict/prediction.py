@@ -30,6 +30,8 @@ class Prediction:
     assays, contexts, percepts : (J,) tuples of str
         Of each percept asked for; an assay that looks at several percepts has a row for each.
     actions : (A,) tuple of str
+    weight : (R, J) float64
+        Of each percept in the score; sums to 1 over the assays of one `when`.
     probability : (R, J, P, A) float64
         Of each of `PREDICTORS`; NaN in replicates that have died out.
     score : (R, 2, P) float64
@@ -47,6 +49,7 @@ class Prediction:
     contexts: tuple[str, ...]
     percepts: tuple[str, ...]
     actions: tuple[str, ...]
+    weight: F64
     probability: F64
     score: F64
     skill: F64
@@ -89,6 +92,34 @@ class Prediction:
             "predictor": list(PREDICTORS) * len(SPLITS),
             "score": self.score.reshape(len(self.score), -1),
             "skill": self.skill.reshape(len(self.skill), -1),
+        }
+
+    def assay_columns(self) -> dict[str, Any]:
+        """Return scores and skills of each assay by itself, without arm, replicate, generation.
+
+        Returns
+        -------
+        dict
+            Lists of Q labels: assay, context, predictor; and `score`, `skill`, (R, Q) float64.
+        """
+        names = list(dict.fromkeys(self.assays))
+        actual = self.probability[:, :, PREDICTORS.index("CEIL")]
+        score = np.empty((len(self.weight), len(names), len(PREDICTORS)))
+        for k, name in enumerate(names):
+            rows = np.flatnonzero([assay == name for assay in self.assays])
+            weight = self.weight[:, rows]
+            with np.errstate(invalid="ignore"):  # nothing is met where all have died out
+                weight = weight / weight.sum(axis=1, keepdims=True)
+            for p in range(len(PREDICTORS)):
+                predicted = self.probability[:, rows, p]
+                score[:, k, p] = log_score(weight, actual[:, rows], predicted)
+        place = dict(zip(self.assays, self.contexts, strict=True))
+        return {
+            "assay": [name for name in names for _ in PREDICTORS],
+            "context": [place[name] for name in names for _ in PREDICTORS],
+            "predictor": list(PREDICTORS) * len(names),
+            "score": score.reshape(len(score), -1),
+            "skill": skills(score)[0].reshape(len(score), -1),
         }
 
 

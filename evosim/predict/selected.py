@@ -10,6 +10,13 @@ solution): with the cue kernel k(z, z') = phi(z).phi(z') a novel percept z* has 
 K the kernel over the percepts met, y0 the logit of the mean founder and s^2 the variance that
 drift alone gives a locus. No policy locus of an agent is read: founders are in the scenario's
 text, drift is measured on loci without any effect.
+
+For other minds this is an approximation, and the distance of LEDGER from CEIL in the table of
+scores is its error. Networks: a founder's logits are known everywhere, what selection adds is
+carried over as if they were linear. Tables and plans: what a founder does at a percept never met
+is worked out by its mind, not by cues, and is not in any record; y0 is that of the percepts met,
+and is carried over with what selection added. At most `ledger.percepts` percepts of a context
+are followed in either.
 """
 
 from __future__ import annotations
@@ -109,6 +116,7 @@ def ledger_policy(engine: Engine, lives: Lives, when: str, met: I64, asked: I64,
     linear = resolved.mind_tag.numba_type.kind == "linear"
     if linear:
         policy = policy_slot(resolved)
+        assert policy is not None
         known = met
         selected = _linear_logits(world, known, engine.ledger.selection, policy)
         founders = _linear_logits(world, asked, founder_mean(policy)[None], policy)
@@ -116,7 +124,11 @@ def ledger_policy(engine: Engine, lives: Lives, when: str, met: I64, asked: I64,
     else:
         known = np.unique(resolved.tracked.percept)
         selected = _tracked_logits(engine, known)
-        founders = _founder_logits(resolved, asked)
+        founders = np.zeros(1)
+        if mind.rule == TABLE:
+            selected = selected + _founder_logits(resolved, known)
+        else:
+            founders = _founder_logits(resolved, asked)
         # Tracked logits are those of the probabilities: the temperature is in them.
         temperature = np.ones(lives.count.size)
     cues = world.percept_cue.astype(np.float64)
@@ -229,6 +241,7 @@ def _learned(engine: Engine, lives: Lives, known: I64, asked: I64, reach: Extrap
     assert mind is not None
     if resolved.is_linear and mind.rule != TABLE:
         policy = policy_slot(resolved)
+        assert policy is not None
         weights = _linear_logits(world, known, engine.ledger.learned_now, policy)
         return np.asarray(np.matmul(reach.share, weights))
     change = np.zeros((lives.count.size, known.size, len(world.actions)))

@@ -208,17 +208,17 @@ def _check_place(measure: Measure, context: Context, model: ScenarioModel, key: 
 
 
 def _check_exact_assays(model: ScenarioModel) -> None:
-    """Ledger and predictors follow probabilities of actions, which genomes alone decide."""
-    asked = [(name, "ledger.indices") for name in model.ledger.indices]
-    asked += [(name, "predict.assays") for name in (model.predict.assays if model.predict else [])]
+    """Refuse indices of whole episodes: the ledger follows what genomes alone decide."""
     assays = {assay.name: assay.measure for assay in model.assay}
     exact = [name for name, m in assays.items() if m.first_action or m.action]
-    for name, key in asked:
-        _known(name, assays, "assay", key)
+    for name in model.predict.assays if model.predict else []:
+        _known(name, assays, "assay", "predict.assays")
+    for name in model.ledger.indices:
+        _known(name, assays, "assay", "ledger.indices")
         if name not in exact:
             raise UserError(
                 f"assay '{name}' measures whole episodes, not an action's probability",
-                key=key,
+                key="ledger.indices",
                 allowed=", ".join(exact) or "assays of first_action or action",
             )
 

@@ -164,7 +164,8 @@ class Predict(Table):
     """Ask the two predictors what agents do at the percepts of these assays."""
 
     assays: Annotated[list[Name], Field(min_length=1)] = Field(
-        description="assays with an exact measure, in contexts that break or keep training"
+        description="assays in contexts that break or keep training; those of whole episodes "
+        "ask about all decisions of an episode"
     )
     drift: bool = Field(
         default=True,
