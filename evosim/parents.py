@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evosim.errors import EngineError
-from evosim.kernels import reproduce, select
+from evosim.kernels import near, reproduce, select
 from evosim.kernels.crew import run_blocks
 from evosim.kernels.philox import MATE, PARENT
 from evosim.kernels.userfitness import user_fitness
@@ -52,6 +52,9 @@ def choose_parents(
         births=np.empty((replicates, agents if code.kind == "moran" else 0), np.int32),
         born=count.copy(),
     )
+    if resolved.structure is not None:
+        _near(resolved, keys, generation, count, criterion, fitness, pedigree, threads)
+        return pedigree
     if code.kind == "tournament":
         _tournament(code.size, keys, generation, count, criterion, pedigree, threads)
         return pedigree
@@ -91,6 +94,47 @@ def choose_parents(
             fitness, pedigree.gametes, pedigree.mate,
         )  # fmt: skip
     return pedigree
+
+
+def _near(
+    resolved: Resolved,
+    keys: NDArray[np.uint64],
+    generation: int,
+    count: NDArray[np.int64],
+    criterion: F64,
+    fitness: F64,
+    pedigree: Pedigree,
+    threads: int,
+) -> None:
+    """Choose parents among those near each place: what is near competes, the rest does not."""
+    code, structure = resolved.selection, resolved.structure
+    assert structure is not None
+    replicates, agents = criterion.shape
+    blocks = replicates * -(-agents // near.BLOCK)
+    drawn = [(PARENT, pedigree.parent)]
+    if pedigree.mate.shape[1]:
+        drawn.append((MATE, pedigree.mate))
+    here = (structure.parents, structure.migration)
+    cdf = np.empty((replicates, structure.parents.member.size))
+    if code.kind != "tournament":
+        _fill_fitness(resolved, keys, generation, count, criterion, fitness, threads)
+        _guard(resolved, fitness, count, generation)
+        _nobody_without_fitness(fitness, count, pedigree.born)
+        run_blocks(near.cumulate, replicates, threads, structure.parents, fitness, cdf)
+    for purpose, source in drawn:
+        if code.kind == "tournament":
+            run_blocks(
+                near.tournament_near, blocks, threads, code.size, *here, purpose, keys, generation,
+                pedigree.born, criterion, source,
+            )  # fmt: skip
+        else:
+            run_blocks(
+                near.parents_near, blocks, threads, *here, purpose, keys, generation,
+                pedigree.born, cdf, source,
+            )  # fmt: skip
+        run_blocks(
+            select.count_gametes, replicates, threads, pedigree.born, source, pedigree.gametes
+        )
 
 
 def _tournament(

@@ -21,6 +21,7 @@ from evosim.kernels.life import TABLE, WEIGHTS
 from evosim.ledger import Pedigree, haploid_mean
 from evosim.population import bit_values
 from evosim.predict import predict_arm
+from evosim.structure import among
 from evosim.subspace import split_square, training_basis
 from evosim.trials import TrialPlan, course, indices, live_trial
 from evosim.worlds.build import percept_label
@@ -154,6 +155,7 @@ class Recorder:
             if not slot.each:
                 part = part.mean(axis=2, dtype=np.float64)[..., None]
             _add_gene(columns, slot.quantities, part, count)
+            self._among(columns, engine, slot.quantities, part)
             if slot.gene.scale == "threshold":
                 own = lives.genes[..., slot.start : slot.stop].mean(axis=2, dtype=np.float64)
                 columns[f"{slot.name}.expressed"] = _moments(own, count)[0]
@@ -162,12 +164,30 @@ class Recorder:
         column = 0
         for slot in layout.bits:
             width = len(slot.quantities)
-            _add_gene(columns, slot.quantities, bits[..., column : column + width], count)
+            part = bits[..., column : column + width]
+            _add_gene(columns, slot.quantities, part, count)
+            self._among(columns, engine, slot.quantities, part)
             column += width
         if engine.culture is not None:
             columns.update(engine.culture.columns(count))
+            self._among(columns, engine, ("received",), engine.culture.information[..., 1:2])
         columns.update(measured)
         self._add("trajectory", g, **columns)
+
+    def _among(
+        self,
+        columns: dict[str, Any],
+        engine: Engine,
+        names: Sequence[str],
+        values: NDArray[np.floating[Any]],
+    ) -> None:
+        """Add which share of the variance of some values lies among demes."""
+        structure = engine.resolved.structure
+        if structure is None or not structure.deme.size:
+            return
+        shares = among(structure.deme, values.astype(np.float64))
+        shares[engine.population.count == 0] = np.nan
+        columns.update({f"among.{name}": shares[:, k] for k, name in enumerate(names)})
 
     def _displacements(
         self,

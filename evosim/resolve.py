@@ -27,6 +27,7 @@ from evosim.scenario.kinds import built_in_kinds
 from evosim.scenario.minds import LookaheadMind, ModelFreeMind, PlannerMind, ReflexMind, UserMind
 from evosim.scenario.model import ScenarioModel
 from evosim.scenario.world import LandscapeWorld, UserWorld
+from evosim.structure import StructureCode, make_structure
 from evosim.worlds.build import build_world
 from evosim.worlds.parts import cumulative
 from evosim.worlds.tables import user_tag, user_world, world_tables
@@ -121,6 +122,7 @@ class Resolved:
     recombination: int
     reward_model: ModelCode | None = None
     culture: CultureCode | None = None
+    structure: StructureCode | None = None
 
     @property
     def learns(self) -> bool:
@@ -221,6 +223,7 @@ def resolve(
         ),
         reward_model=reward_model,
         culture=make_culture(model, layout),
+        structure=make_structure(model),
     )
 
 

@@ -57,7 +57,7 @@ PREDICTORS = ("OBJ-omni", "OBJ-informed", "LEDGER", "FLOOR", "CEIL")
 _THRESHOLD = re.compile(r"^(.*\S)\s*(>=|<=|>|<)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)$")
 _ALLOWED = (
     "a trajectory column, assay.NAME, trial.NAME.INDEX, context.NAME.COLUMN, "
-    "ledger.QUANTITY.COLUMN, information.SOURCE, model.CELL, produced.CELL, "
+    "ledger.QUANTITY.COLUMN, information.SOURCE, among.GENE, model.CELL, produced.CELL, "
     "score.PREDICTOR[.training]; A - B; MEASURE > NUMBER; differs.MEASURE"
 )
 
@@ -197,11 +197,16 @@ def measure_names(
         if model.knowledge.pool != "counted":
             names.add("information.distinct")
         quantities.update(("information.all", *INFORMATION[:3]))
+    demes = model.structure is not None and model.structure.kind == "demes"
+    if demes and model.knowledge is not None:
+        names.add("among.received")
     for gene in model.ledger.directions:
         quantities.update(direction_names(gene))
     for label in _labels(gene_labels):
         names.update((label, label if label.endswith(".mean") else f"{label}.sd"))
         quantities.add(label)
+        if demes:
+            names.add(f"among.{label}")
     quantities.update(_percept_quantities(model, percepts))
     names.update(f"ledger.{quantity}.{column}" for quantity in quantities for column in LEDGER)
     if model.predict is not None:

@@ -11,6 +11,7 @@ called approximations are lines to plot; test a simulator against the exact ones
 - `trajectories`, `learning`, `lockin`: expected updates of learners, exploration that ends.
 - `exploration`, `hotstove`, `credit`, `frozen`: what learners find, shun, credit and unlearn.
 - `aliasing`: the best return, and the best that percepts allow.
+- `structure`: demes that drift apart.
 - `culture`, `innovation`: stocks and slopes of cultural channels, lost skill, copying that pays.
 - `stopping`, `tails`, `loops`, `rungs`: cutoffs, proxies, costly loops, thresholds of scenarios.
 """
@@ -191,6 +192,7 @@ from evosim.oracles.stopping import (
     secretary_optimum,
     secretary_success,
 )
+from evosim.oracles.structure import island_heterozygosity
 from evosim.oracles.tails import (
     best_by_proxy,
     selected_correlation,
@@ -276,6 +278,7 @@ __all__ = [
     "heterozygosity_decay",
     "hot_stove_choice",
     "hyperbolic_odds",
+    "island_heterozygosity",
     "item_prevalence",
     "key_ever_hit_log",
     "key_never_hit",

@@ -15,6 +15,7 @@ from evosim.scenario.biology import Replay
 from evosim.scenario.blocks import check_blocks
 from evosim.scenario.check_biology import check_biology
 from evosim.scenario.check_culture import check_culture, culture_genes
+from evosim.scenario.check_structure import check_structure
 from evosim.scenario.keys import join_key, split_key
 from evosim.scenario.model import ScenarioModel
 from evosim.scenario.study_parts import Assay, Measure, Trial
@@ -52,6 +53,7 @@ def check_model(model: ScenarioModel, extra_genes: Iterable[str] = ()) -> None:
     _check_exact_assays(model)
     _check_interventions(model)
     check_culture(model)
+    check_structure(model)
     check_biology(model, (*extra_genes, *culture_genes(model)))
 
 

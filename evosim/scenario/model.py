@@ -10,6 +10,7 @@ from evosim.scenario.base import OPTIONAL_NAME_PATTERN, Name, Table
 from evosim.scenario.biology import Gene, Population, Reproduction, Selection
 from evosim.scenario.culture import Channel, Knowledge
 from evosim.scenario.minds import Mind, ReflexMind
+from evosim.scenario.structure import Structure
 from evosim.scenario.study_parts import (
     Arm,
     Assay,
@@ -52,6 +53,9 @@ class ScenarioModel(Table):
     genome: dict[Name, Gene]
     knowledge: Knowledge | None = None
     channel: Channel | None = None
+    structure: Structure | None = Field(
+        default=None, description="who is near whom (default: a well-mixed population)"
+    )
     selection: Selection
     reproduction: Reproduction = Field(default_factory=Reproduction)
     block: list[Block] = Field(default_factory=list)
