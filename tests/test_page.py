@@ -13,7 +13,7 @@ from evosim import cli
 from evosim.assays import birth_values, make_probe
 from evosim.errors import UserError
 from evosim.page import figures, server, walks
-from evosim.page.sliders import MOST, ranges
+from evosim.page.sliders import MOST, Range, ranges
 from evosim.resolve import resolve
 from evosim.scenario import Scenario
 from evosim.scenario.study_parts import Assay
@@ -137,6 +137,20 @@ def test_what_hinders_is_said_in_one_line(capsys, monkeypatch):
         code, err = say(capsys, file, "--port", str(taken.getsockname()[1]))
     assert code == 2
     assert "Address already in use; choose another --port" in err
+
+
+def test_sliders_tell_their_values(monkeypatch):
+    monkeypatch.setenv("SOLARA_CHECK_HOOKS", "off")  # it warns of a line of Mesa's own
+    pytest.importorskip("solara", reason="the extra evosim[serve] is not installed")
+    from evosim.page.app import NumberSlider
+
+    slider = NumberSlider(Range("mind.temperature", 0.25, 0.0, 1.0, 0.01, whole=False))
+    assert slider.label == "mind.temperature = 0.25"
+    slider.value.value = 0.3  # as the browser does
+    assert slider.label == "mind.temperature = 0.3"
+    assert slider.get("value") == 0.3
+    whole = NumberSlider(Range("world.episodes", 20, 1, 80, 1, whole=True))
+    assert (whole.label, whole.is_float_slider) == ("world.episodes = 20", False)
 
 
 def test_values_that_cannot_be_leave_those_of_the_file_in_force(monkeypatch):

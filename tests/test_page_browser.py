@@ -46,6 +46,7 @@ def test_load_move_a_slider_and_live_twenty_generations(browser):
         # The page tells the server the slider's last place once earlier ones are answered: a reset
         # pressed at once may come before it.
         browser.wait(lambda: reset(browser) == 5.0)
+        assert f"{KEY} = 5" in browser.text()  # the slider tells where it stands
         for g in range(20):
             browser.press("Step")
             browser.wait(lambda g=g: browser.numbers()["generation"] == str(g))

@@ -91,6 +91,32 @@ class PageModel(EvoModel):
         return {title: shown for title, shown in panels.items() if shown or not names}
 
 
+class NumberSlider(Slider):  # type: ignore[misc]
+    """Mesa's slider, whose label tells the value that it stands at.
+
+    Mesa hands `value` on to the browser's slider, which takes a reactive as well, and `label`,
+    which is read anew when that reactive changes; `get` is what it gives to the model.
+    """
+
+    def __init__(self, made: Range) -> None:
+        self._now = solara.reactive(made.value)
+        kind = int if made.whole else float
+        super().__init__(made.key, self._now, made.low, made.high, made.step, kind)
+
+    @property
+    def label(self) -> str:
+        """The key and its present value."""
+        return f"{self._key} = {_number(self._now.value)}"
+
+    @label.setter
+    def label(self, key: str) -> None:
+        self._key = key
+
+    def get(self, attr: str) -> Any:
+        """Return an attribute; of `value` the plain number."""
+        return self._now.value if attr == "value" else getattr(self, attr)
+
+
 #: The page that is served.
 PAGE: Any = None
 
@@ -105,11 +131,8 @@ def model_class(
 
 def make_page(made: type[PageModel]) -> Any:
     """Return the page of a model, a component of solara."""
-    parameters: dict[str, Any] = {
-        r.key: Slider(r.key, r.value, r.low, r.high, r.step, int if r.whole else float)
-        for r in made.ranges
-    }
-    parameters["replicate"] = Slider("replicate (other luck)", 0, 0, 20, 1, int)
+    moved = [*made.ranges, Range("replicate", 0, 0, 20, 1, whole=True)]
+    parameters: dict[str, Any] = {r.key: NumberSlider(r) for r in moved}
 
     @solara.component
     def Page() -> None:
