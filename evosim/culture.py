@@ -1,9 +1,10 @@
 """What the agents of a generation know: received, found, innate; and who it came from.
 
 Information is counted in bits from content: an item is known or not, two states, so that each
-known item is log2(2) = 1 bit. The Price equation of all information at death is closed once the
-newborns have lived; its transmission term is the sum of the genetic, the received (cultural) and
-the learned ones, each summed over pairs of parent and child.
+known item is log2(2) = 1 bit. A skill is no information: it is reported in its own units. The
+Price equation of all information (or skill) at death is closed once the newborns have lived; its
+transmission term is the sum of the genetic, the received (cultural) and the learned ones, each
+summed over pairs of parent and child.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evosim.errors import EngineError
+from evosim.kernels import choice, finding
 from evosim.kernels import culture as kernels
 from evosim.kernels.crew import run_blocks
-from evosim.knowledge import CultureCode
+from evosim.knowledge import ChannelCode, CultureCode
 from evosim.ledger import BOUND, Pedigree, Terms, price_terms
 from evosim.population import Population
 
@@ -28,8 +30,9 @@ F64 = NDArray[np.float64]
 
 #: Where information comes from, in the order of the columns of `Culture.information`.
 SOURCES = ("genetic", "received", "learned")
-#: What the ledger follows, as its table names it.
+#: What the ledger follows, as its table names it; of a skill nothing is innate.
 QUANTITIES = tuple(f"information.{name}" for name in (*SOURCES, "all"))
+SKILLS = tuple(f"skill.{name}" for name in (*SOURCES[1:], "all"))
 
 
 class Culture:
@@ -49,7 +52,9 @@ class Culture:
     lived : (R, N, W) uint64
         Those of the generation that lived last, at death.
     information : (R, N, 3) float64
-        Bits by source, at death.
+        Bits (units of skill) by source, at death.
+    share : (R, N) float64
+        Of a life that is left for finding; length 0 on the last axis where all of it is.
     now : Terms or None
         Price terms from the previous generation's deaths to the present one's.
     selection, transmission : (R, 4) float64
@@ -64,6 +69,7 @@ class Culture:
         self.innate = np.zeros((*shape, (code.loci + 63) // 64), np.uint64)
         self.learned = np.zeros(shape, np.int64)
         self.information = np.zeros((*shape, 3))
+        self.share = np.zeros((replicates, 0))
         self.now: Terms | None = None
         self.worst = 0.0
         self.selection = np.zeros((replicates, len(QUANTITIES)))
@@ -76,6 +82,9 @@ class Culture:
         self.parent = np.zeros(shape, np.int32)
         self.mate = np.zeros((replicates, agents if paired else 0), np.int32)
         self.gametes = np.zeros(shape, np.int32)
+        # What the models put into teaching, where a gene says so.
+        teachers = code.channel is not None and code.channel.loci[choice.TEACHING_GENE] >= 0
+        self.effort = np.zeros((replicates, agents if teachers else 0))
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return copies of all that the next generation depends on, by names of a checkpoint."""
@@ -96,7 +105,7 @@ class Culture:
     def _kept(self) -> dict[str, NDArray[Any]]:
         names = (
             "shown", "past", "payoff", "before", "parent", "mate", "gametes", "selection",
-            "transmission",
+            "transmission", *(("effort",) if self.effort.size else ()),
         )  # fmt: skip
         return {name: getattr(self, name) for name in names}
 
@@ -110,28 +119,114 @@ class Culture:
     ) -> None:
         """Let the newborns receive what the previous generation shows them."""
         channel = self.code.channel
+        self.share = np.zeros((self.before.size, 0))
         if channel is None or not channel.is_open:
             self.known[:] = 0
             return
-        replicates, agents = self.learned.shape
+        copied = np.zeros(
+            (*self.learned.shape,) if _looks(channel) else (self.before.size, 0), np.uint8
+        )
+        self._receive(channel, genes, count, keys, generation, threads, copied)
+        if channel.peers and not self.code.skill:
+            self._from_peers(channel, genes, count, keys, generation, threads)
+        if channel.time or copied.size:
+            self.share = self._time_left(channel, genes, copied)
+
+    def _receive(
+        self,
+        channel: ChannelCode,
+        genes: NDArray[np.float32],
+        count: NDArray[np.int64],
+        keys: NDArray[np.uint64],
+        generation: int,
+        threads: int,
+        copied: NDArray[np.uint8],
+    ) -> None:
+        """First turn: from the previous generation."""
+        blocks = self.before.size * -(-self.learned.shape[1] // kernels.BLOCK)
+        models = (
+            keys, generation, count, genes, self.before, self.payoff, self._weights(),
+            self.parent, self.mate, self._efforts(),
+        )  # fmt: skip
+        if self.code.skill:
+            run_blocks(
+                kernels.imitate, blocks, threads, channel.choice, channel.path, channel.models,
+                channel.candidates, channel.copying, channel.fidelity, channel.limit,
+                channel.strength, channel.loss, channel.spread, channel.loci, *models,
+                _skill(self.shown), _skill(self.known), copied,
+            )  # fmt: skip
+            return
         run_blocks(
-            kernels.transmit, replicates * -(-agents // kernels.BLOCK), threads, self.code.counted,
-            channel.choice, channel.path, channel.models, channel.candidates, channel.copying,
-            channel.fidelity, channel.capacity, channel.loci, keys, generation, count, genes,
-            self.before, self.payoff, self._weights(), self.parent, self.mate, self.shown,
-            self.known,
+            kernels.transmit, blocks, threads, self.code.counted, channel.choice, channel.path,
+            channel.models, channel.candidates, channel.copying, channel.fidelity,
+            channel.capacity, channel.strength, 0, channel.compression, channel.most,
+            channel.loci, *models, self.shown, self.known, copied,
+        )  # fmt: skip
+
+    def _from_peers(
+        self,
+        channel: ChannelCode,
+        genes: NDArray[np.float32],
+        count: NDArray[np.int64],
+        keys: NDArray[np.uint64],
+        generation: int,
+        threads: int,
+    ) -> None:
+        """Second turn: newborns copy what other newborns received in the first."""
+        replicates, agents = self.learned.shape
+        loci = channel.loci.copy()
+        loci[choice.MODELS_GENE] = -1
+        nothing = np.zeros((replicates, 0))
+        run_blocks(
+            kernels.transmit, replicates * -(-agents // kernels.BLOCK), threads, False,
+            channel.peer_choice, choice.OBLIQUE, channel.peers, 1, channel.copying,
+            channel.fidelity, channel.capacity, channel.strength, 1, 1.0, np.inf, loci, keys,
+            generation, count, genes, count, self.payoff, nothing, self.parent, self.mate,
+            nothing, self.known.copy(), self.known, np.zeros((replicates, 0), np.uint8),
         )  # fmt: skip
 
     def _weights(self) -> F64:
         """Return (R, N) cumulated weights of the models, or nothing where all weigh the same."""
         channel = self.code.channel
-        if channel is None or channel.choice != kernels.PAYOFF:
+        if channel is None or channel.choice != choice.PAYOFF:
             return np.zeros((self.before.size, 0))
         alive = np.arange(self.payoff.shape[1])[None, :] < self.before[:, None]
+        if channel.best:
+            most = np.where(alive, self.payoff, -np.inf).argmax(axis=1)
+            return np.asarray(np.arange(alive.shape[1])[None, :] >= most[:, None], np.float64)
         pull = np.where(alive, channel.strength * self.payoff, -np.inf)
-        most = pull.max(axis=1, initial=-np.inf, keepdims=True)
-        weights: F64 = np.exp(pull - np.where(np.isfinite(most), most, 0.0))
+        top = pull.max(axis=1, initial=-np.inf, keepdims=True)
+        weights: F64 = np.exp(pull - np.where(np.isfinite(top), top, 0.0))
         return np.cumsum(weights, axis=1)
+
+    def _efforts(self) -> F64:
+        """Return (R, N) efforts of the models in teaching, or nothing where nobody teaches."""
+        channel = self.code.channel
+        if self.effort.size or channel is None or channel.teaching == 0.0:
+            return self.effort
+        return np.full(self.learned.shape, channel.teaching)
+
+    def _time_left(
+        self, channel: ChannelCode, genes: NDArray[np.float32], copied: NDArray[np.uint8]
+    ) -> F64:
+        """Return (R, N) shares of a life that are left for finding."""
+        share = np.ones(self.learned.shape)
+        if channel.time:
+            volume = self._volume()
+            share -= np.minimum(channel.time * volume**channel.rise, 1.0) * (volume > 0.0)
+        if copied.size:
+            still = _gene(genes, channel.loci[choice.CRITICAL_GENE], channel.critical)
+            share *= np.where(copied, still, 1.0)
+        return share
+
+    def _volume(self) -> F64:
+        """Return (R, N) how much newborns received, as it takes their time."""
+        if self.code.skill:
+            return np.maximum(_skill(self.known), 0.0)
+        if not self.code.counted:
+            items: F64 = np.bitwise_count(self.known).sum(axis=2, dtype=np.float64)
+            return items
+        return np.asarray(self.known[..., 1] / float(kernels.VOLUME))
 
     def live(
         self,
@@ -149,16 +244,20 @@ class Culture:
         """
         code, count = self.code, population.count
         replicates, agents = self.learned.shape
+        alive = np.arange(agents)[None, :] < count[:, None]
+        if code.skill:
+            self._improve(alive)
+            return
         if code.loci:
             run_blocks(
-                kernels.innate_items, replicates, threads, code.first, code.loci, count,
+                finding.innate_items, replicates, threads, code.first, code.loci, count,
                 population.bits, self.innate,
             )  # fmt: skip
         if code.is_open:
             full = np.zeros(replicates, np.uint8)
             run_blocks(
-                kernels.find_new, replicates, threads, code.items, code.learning, keys, generation,
-                count, self.known, self.learned, full,
+                finding.find_new, replicates, threads, code.items, code.learning, keys, generation,
+                count, self.share, self.known, self.learned, full,
             )  # fmt: skip
             if full.any():
                 raise EngineError(
@@ -169,16 +268,24 @@ class Culture:
                 )
         else:
             run_blocks(
-                kernels.find_in_pool, replicates * -(-agents // kernels.BLOCK), threads,
+                finding.find_in_pool, replicates * -(-agents // kernels.BLOCK), threads,
                 code.counted, code.learnable, code.learning, code.masked, keys, generation, count,
-                self.innate, self.known, self.learned,
+                self.share, self.innate, self.known, self.learned,
             )  # fmt: skip
         run_blocks(
-            kernels.tally, replicates, threads, code.counted, code.masked, count, self.innate,
+            finding.tally, replicates, threads, code.counted, code.masked, count, self.innate,
             self.known, self.learned, self.information,
         )  # fmt: skip
-        alive = np.arange(agents)[None, :] < count[:, None]
         self.information[~alive] = 0.0
+        self.lived = self.known
+
+    def _improve(self, alive: NDArray[np.bool_]) -> None:
+        """Add to each skill what a life adds to it."""
+        skill = _skill(self.known)
+        gain = self.code.learning * (self.share if self.share.size else np.ones(alive.shape))
+        self.information[..., 1] = np.where(alive, skill, 0.0)
+        self.information[..., 2] = np.where(alive, gain, 0.0)
+        skill += gain
         self.lived = self.known
 
     def earn(self, lives: Lives, episodes: int) -> None:
@@ -191,8 +298,13 @@ class Culture:
         code = self.code
         if code.learning_cost:
             lives.criterion -= code.learning_cost * self.information[..., 2]
-        if code.channel is not None and code.channel.cost:
-            lives.criterion -= code.channel.cost * self.information[..., 1]
+        channel = code.channel
+        if channel is not None and channel.cost:
+            lives.criterion -= channel.cost * self.information[..., 1]
+        if channel is not None and channel.teaching_cost:
+            effort = _gene(lives.genes, channel.loci[choice.TEACHING_GENE], channel.teaching)
+            known = self.information[..., 1:].sum(axis=2)
+            lives.criterion -= channel.teaching_cost * effort * known
 
     def close(self, count: NDArray[np.int64], generation: int, threads: int) -> None:
         """Close the Price equation from the previous generation's deaths to this one's.
@@ -226,6 +338,10 @@ class Culture:
         self.shown[np.arange(agents)[None, :] >= lives.count[:, None]] = 0
         self.past = self.information.copy()
         self.payoff = lives.payoff.copy()
+        if self.effort.size:
+            assert self.code.channel is not None
+            locus = self.code.channel.loci[choice.TEACHING_GENE]
+            self.effort = np.asarray(_gene(lives.genes, locus, 0.0))
         self.before = lives.count.copy()
         newborn = np.arange(agents)[None, :] < pedigree.born[:, None]
         self.parent = np.where(newborn, pedigree.parent, 0)
@@ -237,6 +353,15 @@ class Culture:
         n = np.maximum(count, 1)
         mean = np.where((count > 0)[:, None], self.information.sum(axis=1) / n[:, None], np.nan)
         genetic, received, learned = mean.T
+        if self.code.skill:
+            alive = np.arange(self.learned.shape[1])[None, :] < count[:, None]
+            best = np.where(alive, self.information.sum(axis=2), -np.inf).max(axis=1)
+            return {
+                "skill.received": received.copy(),
+                "skill.learned": learned.copy(),
+                "skill.death": received + learned,
+                "skill.best": np.where(count > 0, best, np.nan),
+            }
         columns = {
             "information.genetic": genetic.copy(),
             "information.received": received.copy(),
@@ -247,6 +372,35 @@ class Culture:
         if not self.code.counted:
             columns["information.distinct"] = _distinct(self.known, count)
         return columns
+
+    def terms(self) -> dict[str, F64 | list[str]]:
+        """Return the columns of the ledger's rows: Price terms of the last pair of generations."""
+        assert self.now is not None
+        pick = slice(1, None) if self.code.skill else slice(None)
+        columns = {
+            "before": self.now.before, "selection": self.now.selection,
+            "transmission": self.now.transmission, "learning": np.zeros_like(self.now.before),
+            "after": self.now.after, "cumulative_selection": self.selection,
+            "cumulative_transmission": self.transmission,
+        }  # fmt: skip
+        # Copies: the sums go on growing.
+        picked: dict[str, F64 | list[str]] = {k: v[:, pick].copy() for k, v in columns.items()}
+        return {"quantity": list(SKILLS if self.code.skill else QUANTITIES), **picked}
+
+
+def _looks(channel: ChannelCode) -> bool:
+    """Return whether it matters who copied."""
+    return channel.critical < 1.0 or bool(channel.loci[choice.CRITICAL_GENE] >= 0)
+
+
+def _gene(genes: NDArray[np.float32], locus: int, value: float) -> F64 | float:
+    """Return a number of the channel, or (R, N) values of the gene that stands in for it."""
+    return value if locus < 0 else np.clip(genes[..., locus].astype(np.float64), 0.0, 1.0)
+
+
+def _skill(known: NDArray[np.uint64]) -> F64:
+    """Return (R, N) skills: the words of knowledge as numbers."""
+    return known.view(np.float64)[..., 0]
 
 
 def _with_sum(values: F64) -> F64:
@@ -259,4 +413,4 @@ def _distinct(known: NDArray[np.uint64], count: NDArray[np.int64]) -> F64:
     return np.array([np.bitwise_count(words).sum() for words in anyone], np.float64)
 
 
-__all__ = ["QUANTITIES", "SOURCES", "Culture"]
+__all__ = ["QUANTITIES", "SKILLS", "SOURCES", "Culture"]

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from evosim.assays import Probe, birth_values, death_values
 from evosim.criterion import Fit, ModelCode
-from evosim.culture import QUANTITIES
 from evosim.engine import Engine, Lives
 from evosim.kernels.life import TABLE, WEIGHTS
 from evosim.ledger import Pedigree, haploid_mean
@@ -322,14 +321,8 @@ class Recorder:
         culture = engine.culture
         if culture is None or culture.now is None:
             return
-        now = culture.now
-        self._ledger_rows(
-            generation, kind="information", quantity=list(QUANTITIES), before=now.before,
-            selection=now.selection, transmission=now.transmission,
-            learning=np.zeros_like(now.before), after=now.after,
-            cumulative_selection=culture.selection.copy(),  # they go on growing
-            cumulative_transmission=culture.transmission.copy(),
-        )  # fmt: skip
+        kind = "skill" if culture.code.skill else "information"
+        self._ledger_rows(generation, kind=kind, **culture.terms())
 
     def _logits(self, engine: Engine) -> None:
         resolved, ledger = engine.resolved, engine.ledger

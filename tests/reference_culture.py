@@ -6,7 +6,7 @@ import math
 
 from reference import uniform, words
 
-from evosim.kernels import culture as kernels
+from evosim.kernels import choice as kernels
 from evosim.kernels import philox
 
 
@@ -21,13 +21,13 @@ def skip(key, generation, agent, purpose, draw, chance):
     return math.log(1.0 - u) * (1.0 / math.log1p(-chance))
 
 
-def arrivals(key, generation, agent, draw, fidelity, offered):
+def arrivals(key, generation, agent, draw, fidelity, offered, purpose=philox.FIDELITY):
     """Which of the offered items arrive, in their order; and the next draw."""
     rare = min(fidelity, 1.0 - fidelity)
     offered = sorted(offered)
     hits, at = set(), -1
     while rare > 0.0:
-        step = skip(key, generation, agent, philox.FIDELITY, draw, rare)
+        step = skip(key, generation, agent, purpose, draw, rare)
         draw += 1
         at += 1 + int(min(step, 1e9))
         if at >= len(offered):
@@ -44,7 +44,7 @@ def digits(x):
         x -= x >= 1.0
 
 
-def arrivals_by_words(key, generation, agent, draw, chances, words_of_row):
+def arrivals_by_words(key, generation, agent, purpose, draw, chances, words_of_row):
     """Which items arrive, each with its own chance: digits of a random number against its digits.
 
     Items of sixteen words share draws: twelve digits of each word, two words a draw; then two
@@ -55,7 +55,7 @@ def arrivals_by_words(key, generation, agent, draw, chances, words_of_row):
         width = min(16, words_of_row - chunk)
 
         def word(i, of=draw):
-            four = words(key, generation, agent, philox.FIDELITY, of + i // 2)
+            four = words(key, generation, agent, purpose, of + i // 2)
             return four[i % 2 * 2] << 32 | four[i % 2 * 2 + 1]
 
         draw += 6 * width
@@ -66,7 +66,7 @@ def arrivals_by_words(key, generation, agent, draw, chances, words_of_row):
                 if d < 12:
                     both = (word(d * width + w), word((d + 1) * width + w))
                 else:
-                    a, b, c, e = words(key, generation, agent, philox.FIDELITY, draw)
+                    a, b, c, e = words(key, generation, agent, purpose, draw)
                     both, draw = (a << 32 | b, c << 32 | e), draw + 1
                 for drawn in both:
                     ones = {i for i in left if drawn >> (i & 63) & 1}
@@ -77,9 +77,9 @@ def arrivals_by_words(key, generation, agent, draw, chances, words_of_row):
     return got, draw
 
 
-def arrived(key, generation, agent, fidelity, shown, words_of_row):
-    """What arrives of the items that the models show, three models at a time."""
-    own, draw = set(), 0
+def arrived(key, generation, agent, purpose, fidelity, shown, own, words_of_row):
+    """What is known with what arrives of the models' items, three models at a time."""
+    own, draw = set(own), 0
     rare = min(fidelity, 1.0 - fidelity)
     for first in range(0, len(shown), 3):
         some = shown[first : first + 3]
@@ -87,11 +87,13 @@ def arrived(key, generation, agent, fidelity, shown, words_of_row):
         if rare * len(new) > 4 * -(-words_of_row // 16):
             seen = {i: sum(i in s for s in some) for i in new}
             chances = {i: 1.0 - (1.0 - fidelity) ** c for i, c in seen.items()}
-            got, draw = arrivals_by_words(key, generation, agent, draw, chances, words_of_row)
+            got, draw = arrivals_by_words(
+                key, generation, agent, purpose, draw, chances, words_of_row
+            )
             own |= got
             continue
         for row in some:
-            got, draw = arrivals(key, generation, agent, draw, fidelity, row - own)
+            got, draw = arrivals(key, generation, agent, draw, fidelity, row - own, purpose)
             own |= got
     return own
 
@@ -99,16 +101,23 @@ def arrived(key, generation, agent, fidelity, shown, words_of_row):
 def model(p, r, agent, k):
     """The k-th model of a newborn."""
     key, g, before = p["keys"][r], p["generation"], int(p["before"][r])
+    later = p.get("turn", 0) * philox.PASS
+    purpose = philox.MODEL + later
     if p["path"] == kernels.VERTICAL:
         return int(p["parent"][r, agent] if k == 0 else p["mate"][r, agent])
     if p["choice"] == kernels.PAYOFF:
-        u = uniform(key, g, agent, philox.MODEL, k) * p["cdf"][r, before - 1]
+        u = uniform(key, g, agent, purpose, k) * p["cdf"][r, before - 1]
         return next(i for i in range(before) if p["cdf"][r, i] > u)
     if p["choice"] == kernels.BEST:
         n = p["candidates"]
-        drawn = [words(key, g, agent, philox.MODEL, k * n + c)[0] * before >> 32 for c in range(n)]
+        drawn = [words(key, g, agent, purpose, k * n + c)[0] * before >> 32 for c in range(n)]
         return max(drawn, key=lambda i: p["payoff"][r, i])
-    return words(key, g, agent, philox.MODEL, k)[0] * before >> 32
+    if p["choice"] == kernels.PRESTIGE and agent > 0:
+        u = uniform(key, g, agent, philox.FOLLOW + later, k)
+        if u < p["strength"]:
+            earlier = words(key, g, agent, philox.FOLLOW + later, k)[2] * agent >> 32
+            return model(p, r, earlier, k)
+    return words(key, g, agent, purpose, k)[0] * before >> 32
 
 
 def gene(p, r, agent, which, value, most):
@@ -116,36 +125,76 @@ def gene(p, r, agent, which, value, most):
     return value if locus < 0 else min(max(float(p["genes"][r, agent, locus]), 0.0), most)
 
 
-def received(p, r, agent):
-    """What one newborn receives: a set of items, or a number of them."""
-    key, g = p["keys"][r], p["generation"]
-    nothing = 0 if p["counted"] else set()
+def models_of(p, r, agent):
+    """Whom one newborn copies: nobody, if it does not."""
     if p["before"][r] == 0:
-        return nothing
+        return []
     copying = gene(p, r, agent, kernels.COPYING_GENE, p["copying"], 1.0)
-    if copying < 1.0 and uniform(key, g, agent, philox.COPYING, 0) >= copying:
-        return nothing
-    fidelity = gene(p, r, agent, kernels.FIDELITY_GENE, p["fidelity"], 1.0)
+    if (
+        copying < 1.0
+        and uniform(p["keys"][r], p["generation"], agent, philox.COPYING, 0) >= copying
+    ):
+        return []
     n = math.floor(gene(p, r, agent, kernels.MODELS_GENE, p["models"], 64) + 0.5)
-    rows = [p["shown"][r, model(p, r, agent, k)] for k in range(n)]
+    return [model(p, r, agent, k) for k in range(n)]
+
+
+def effort(p, r, other):
+    return p["effort"][r, other] if p["effort"].size else 0.0
+
+
+def received(p, r, agent):
+    """What one newborn receives: a set of items, or a number of them and their volume."""
+    key, g, later = p["keys"][r], p["generation"], p["turn"] * philox.PASS
+    who = models_of(p, r, agent)
+    own = items_of(p["known"][r, agent]) if p["turn"] else set()
+    if not who:
+        return (0, 0) if p["counted"] else own
+    fidelity = gene(p, r, agent, kernels.FIDELITY_GENE, p["fidelity"], 1.0)
+    chance = [fidelity + (1 - fidelity) * effort(p, r, other) for other in who]
+    rows = [p["shown"][r, other] for other in who]
     if p["counted"]:
-        if not rows:
-            return 0
-        here, _ = arrivals(key, g, agent, 0, fidelity, range(int(rows[0][0])))
-        return min(len(here), p["capacity"])
+        here, _ = arrivals(key, g, agent, 0, chance[0], range(int(rows[0][0])))
+        kept = min(len(here), p["capacity"])
+        if len(rows[0]) == 1 or not here:
+            return kept, 0
+        each = p["compression"] * float(rows[0][1]) / float(rows[0][0])
+        if kept * each > p["most"]:
+            kept = int(p["most"] / each)
+        return kept, int(kept * each)
     shown = [items_of(row) for row in rows]
     if p["choice"] == kernels.CONFORMIST:
         anyone = set().union(*shown)
-        shown = [{i for i in anyone if 2 * sum(i in s for s in shown) > n}]
-    own = arrived(key, g, agent, fidelity, shown, p["shown"].shape[2])
+        shown = [{i for i in anyone if 2 * sum(i in s for s in shown) > len(who)}]
+    purpose, draw = philox.FIDELITY + later, 0
+    if not p["effort"].size:
+        own = arrived(key, g, agent, purpose, fidelity, shown, own, p["shown"].shape[2])
+        shown = []
+    for some, f in zip(shown, chance, strict=False):
+        new, draw = arrivals(key, g, agent, draw, f, some - own, purpose)
+        own |= new
     if len(own) <= p["capacity"]:
         return own
     kept = set()
     for k, item in enumerate(sorted(own)):
         left = len(own) - k
-        if uniform(key, g, agent, philox.CAPACITY, k) * left < p["capacity"] - len(kept):
+        u = uniform(key, g, agent, philox.CAPACITY + later, k)
+        if u * left < p["capacity"] - len(kept):
             kept.add(item)
     return kept
+
+
+def imitated(p, r, agent):
+    """The skill that one newborn imitates."""
+    who = models_of(p, r, agent)
+    if not who:
+        return 0.0
+    f = gene(p, r, agent, kernels.FIDELITY_GENE, p["fidelity"], 1.0)
+    mean = sum(p["skill"][r, other] for other in who) / len(who)
+    gap = sum(1.0 - effort(p, r, other) for other in who) / len(who)
+    skill = f * mean - p["loss"] * gap
+    u = uniform(p["keys"][r], p["generation"], agent, philox.IMITATION, 0)
+    return min(skill - p["spread"] * math.log(-math.log(1.0 - u)), p["capacity"])
 
 
 def poisson(key, generation, agent, rate):

@@ -10,7 +10,7 @@ import pytest
 
 from evosim import engine
 from evosim.errors import EngineError
-from evosim.kernels import culture, landscape, life, reproduce, select
+from evosim.kernels import culture, finding, landscape, life, reproduce, select
 from evosim.kernels.mind import ENTROPY, EPSILON, RATE, TRACE
 from evosim.validate import matching
 
@@ -165,8 +165,12 @@ BROKEN = {
         ["channel_line", "lasting_items", "poisson_stock", "open_line"],
     ),
     "a tenth more found": (
-        lambda: rearranged(culture, "find_in_pool", arg4=lambda rate: 1.1 * rate),
+        lambda: rearranged(finding, "find_in_pool", arg4=lambda rate: 1.1 * rate),
         ["finite_pool", "channel_line"],
+    ),
+    "errors of imitation a tenth too small": (
+        lambda: rearranged(culture, "imitate", arg11=lambda spread: 0.9 * spread),
+        ["best_skill"],
     ),
     "genomes from the parent's neighbour": (
         lambda: followed(reproduce, "reproduce_real", all_shifted),

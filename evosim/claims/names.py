@@ -52,6 +52,8 @@ INDICES = (
 INFORMATION = tuple(
     f"information.{name}" for name in ("genetic", "received", "learned", "birth", "death")
 )
+#: A skill, in its own units.
+SKILL = tuple(f"skill.{name}" for name in ("received", "learned", "death", "best"))
 PREDICTORS = ("OBJ-omni", "OBJ-informed", "LEDGER", "FLOOR", "CEIL")
 
 _THRESHOLD = re.compile(r"^(.*\S)\s*(>=|<=|>|<)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)$")
@@ -192,7 +194,10 @@ def measure_names(
         for what in ("model", "produced")
     )
     quantities = set(model.ledger.indices)
-    if model.knowledge is not None:
+    if model.knowledge is not None and model.knowledge.pool == "skill":
+        names.update(SKILL)
+        quantities.update(("skill.all", *SKILL[:2]))
+    elif model.knowledge is not None:
         names.update(INFORMATION)
         if model.knowledge.pool != "counted":
             names.add("information.distinct")

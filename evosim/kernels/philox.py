@@ -33,6 +33,10 @@ MODEL = 21
 FIDELITY = 22
 CAPACITY = 23
 FIND = 24
+FOLLOW = 25
+IMITATION = 26
+#: A second pass of transmission draws from purposes that are so much higher.
+PASS = 16
 ASSAY = 64
 
 _M0 = np.uint64(0xD2511F53)

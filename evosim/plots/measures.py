@@ -37,6 +37,10 @@ _FIXED = {
     "information.birth": ("all information at birth", "bits per agent"),
     "information.death": ("all information at death", "bits per agent"),
     "information.distinct": ("distinct items known", "items"),
+    "skill.received": ("skill imitated", "skill"),
+    "skill.learned": ("skill gained in life", "skill"),
+    "skill.death": ("mean skill", "skill"),
+    "skill.best": ("best skill", "skill"),
 }
 _KEYS = ("arm", "replicate", "generation", "extinct")
 #: Indices of trials: what they are called, the axis label, and the bounds.
@@ -206,7 +210,7 @@ def is_marker(name: str) -> bool:
 
 def _telling(trajectory: pd.DataFrame) -> list[str]:
     """Return population size, learning and information where they say anything."""
-    wanted = ("agents", "learned", "information.death", "information.genetic")
+    wanted = ("agents", "learned", "information.death", "information.genetic", "skill.death")
     known = [name for name in wanted if name in trajectory]
     return [name for name in known if _range(trajectory[name]) > 0]
 

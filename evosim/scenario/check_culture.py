@@ -8,7 +8,7 @@ from evosim.scenario.keys import join_key
 from evosim.scenario.model import ScenarioModel
 
 #: Genes that stand in for a number of the channel.
-CHANNEL_GENES = ("copying", "fidelity", "models")
+CHANNEL_GENES = ("copying", "fidelity", "models", "teaching", "critical")
 
 
 def culture_genes(model: ScenarioModel) -> tuple[str, ...]:
@@ -93,6 +93,7 @@ def _check_channel(channel: Channel, knowledge: Knowledge, model: ScenarioModel)
             key="channel.models" if channel.models > 1 else "genome.models",
             allowed="one model, or knowledge.pool = 'open'",
         )
+    _check_pool(channel, knowledge, "teaching" in model.genome)
     if channel.path == "vertical":
         parents = 2 if model.reproduction.kind == "recombining" else 1
         if channel.models > parents or "models" in model.genome:
@@ -101,3 +102,29 @@ def _check_channel(channel: Channel, knowledge: Knowledge, model: ScenarioModel)
                 key="channel.models" if channel.models > parents else "genome.models",
                 allowed=f"at most {parents}, or path = 'oblique'",
             )
+
+
+def _check_pool(channel: Channel, knowledge: Knowledge, teachers: bool) -> None:
+    """Refuse keys of the channel that the kind of knowledge has no use for."""
+    skill, items = knowledge.pool == "skill", knowledge.pool in ("finite", "open")
+    wrong = [
+        ("peers", channel.peers > 0 and not items, "peers tell each other items"),
+        ("compression", channel.compression < 1.0 and knowledge.pool != "counted",
+         "which items were passed on how often is not kept"),
+        ("choice", channel.choice == "conformist" and skill, "a skill is no item that most know"),
+        ("loss", channel.loss != 0.0 and not skill, "items are not lost by degrees"),
+        ("spread", channel.spread > 0.0 and not skill, "items have no error"),
+        ("teaching", channel.choice == "conformist" and teachers,
+         "most of several models are no teacher"),
+    ]  # fmt: skip
+    allowed = {
+        "peers": "knowledge.pool = 'finite' or 'open'",
+        "compression": "knowledge.pool = 'counted'",
+        "choice": "another choice, or a pool of items",
+        "loss": "knowledge.pool = 'skill'",
+        "spread": "knowledge.pool = 'skill'",
+        "teaching": "no gene 'teaching', or another choice",
+    }
+    for key, is_wrong, says in wrong:
+        if is_wrong:
+            raise UserError(says, key=f"channel.{key}", allowed=allowed[key])

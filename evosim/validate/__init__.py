@@ -15,7 +15,7 @@ share no code with it. ``evosim validate`` prints the table; the tests run a qui
 - `exploration`, `estimates`: what learners never try, shun, and credit (T64, T65, T67-T70).
 - `stopping`: when to stop looking (T71).
 - `culture`: genetic information, and what channels add to it (T20, T50, T51, T55).
-- `innovation`: what replaces what all knew, and best-of-K copying (T52, T53).
+- `innovation`: who copies whom, and what it costs (T48-T50, T52, T53, T56).
 """
 
 from evosim.validate import (  # noqa: F401  (importing registers their results)
