@@ -107,7 +107,7 @@ def copiers(case: Case, change: float, critical: float) -> Iterator[Row]:
     generations has the standard error of the replicates.
     """
     benefit, cost = 0.5, 0.2
-    agents, last, late = (1_000, 300, 150) if case.quick else (5_000, 1_500, 750)
+    agents, last, late = (1_000, 300, 150) if case.quick else (5_000, 600, 300)
     tables = knowing(
         agents,
         {"items": 1, "learning": 1.0, "payoff": benefit, "learning_cost": cost},
