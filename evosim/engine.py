@@ -16,6 +16,7 @@ from evosim.directions import direction_and_length
 from evosim.errors import EngineError, UserError
 from evosim.kernels import landscape as land
 from evosim.kernels import life, reproduce
+from evosim.kernels.accelerate import compiled
 from evosim.kernels.crew import run_blocks
 from evosim.kernels.decode import LANES
 from evosim.kernels.learn import live_and_learn
@@ -111,6 +112,7 @@ class Engine:
     @in_one_line
     def __post_init__(self) -> None:
         self.population = found(self.resolved, self.keys)
+        self._life: Callable[..., None] | None = None
         model = self.resolved.reward_model
         self.fit = None if model is None else criterion.Fit.empty(self.keys.size, model)
         self.culture = None
@@ -135,6 +137,7 @@ class Engine:
     def change(self, resolved: Resolved) -> None:
         """Go on with other parameters (an intervention or the next phase)."""
         self.resolved = resolved
+        self._life = None  # other parameters may be of other types
         self.ledger.rebase(self.population)
         if self.culture is not None and resolved.culture is not None:
             self.culture.code = resolved.culture
@@ -326,8 +329,9 @@ class Engine:
             )  # fmt: skip
         if self.keep_pedigree is not None:
             self.keep_pedigree(self.generation, pedigree)
-        for r in np.flatnonzero((pedigree.born == 0) & (self.population.count > 0)):
-            self.extinct[int(r)] = self.generation + 1
+        if not pedigree.born.all():
+            for r in np.flatnonzero((pedigree.born == 0) & (self.population.count > 0)):
+                self.extinct[int(r)] = self.generation + 1
         return pedigree
 
     def reproduction(self, pedigree: Pedigree) -> None:
@@ -382,23 +386,26 @@ class Engine:
         per = -(-agents // LANES) if learning is None else agents
         context_payoff = np.empty((replicates * per, variants))
         context_episodes = np.empty((replicates * per, variants), np.int64)
+        ahead = self.keys, self.generation, offset
+        lived = lives.count, lives.genes, lives.payoff, lives.acts, context_payoff, context_episodes
+        args: tuple[Any, ...]
         if learning is None:
-            run_blocks(
-                life.live, replicates * per, self._threads(), resolved.world_tag, tables,
-                resolved.mind_tag, mind, resolved.schedule, self.keys, self.generation, offset,
-                resolved.lazy, lives.count, lives.genes, lives.payoff, lives.acts,
-                context_payoff, context_episodes,
+            args = (
+                resolved.world_tag, tables, resolved.mind_tag, mind, resolved.schedule, *ahead,
+                resolved.lazy, *lived,
             )  # fmt: skip
         else:
             lives.born = np.zeros((replicates, agents, learning.reported))
             lives.learned = np.zeros((replicates, agents, learning.reported))
-            run_blocks(
-                live_and_learn, replicates * per, self._threads(), resolved.world_tag, tables,
-                learning.tag, learning.tables, learning.size, resolved.schedule,
-                tables.start_cdf, 0, np.zeros(0, np.int64), self.keys, self.generation,
-                offset, lives.count, lives.genes, lives.payoff, lives.acts, context_payoff,
-                context_episodes, lives.born, lives.learned, no_trail(replicates),
+            args = (
+                resolved.world_tag, tables, learning.tag, learning.tables, learning.size,
+                resolved.schedule, tables.start_cdf, 0, np.zeros(0, np.int64), *ahead, *lived,
+                lives.born, lives.learned, no_trail(replicates),
             )  # fmt: skip
+        if self._life is None:
+            kernel = life.live if learning is None else live_and_learn
+            self._life = compiled(kernel, (0, 0, *args))
+        run_blocks(self._life, replicates * per, self._threads(), *args)
         if model is not None:
             _share_out(lives, model, slots, tables.actions)
         # Fixed blocks, then one sum per replicate: the same bits for any number of threads.

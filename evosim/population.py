@@ -53,9 +53,11 @@ class Population:
         self.count = count
         # Slots without an agent are saved with the others: what stood in them two generations
         # ago is not known to a run that was resumed since.
-        for r in np.flatnonzero(count < self.agents):
-            self.real[r, count[r] :] = 0
-            self.bits[r, count[r] :] = 0
+        short = count < self.agents
+        if short.any():
+            for r in np.flatnonzero(short):
+                self.real[r, count[r] :] = 0
+                self.bits[r, count[r] :] = 0
 
 
 def found(resolved: Resolved, keys: NDArray[np.uint64]) -> Population:

@@ -130,3 +130,56 @@ def test_several_threads_may_lead_at_once():
     with ThreadPoolExecutor(4) as pool:
         for future in [pool.submit(lead, seed) for seed in range(4)]:
             future.result(timeout=120)
+
+
+def test_a_crew_whose_sharing_does_not_pay_works_alone_ever_longer():
+    made, jobs = Crew(), []
+    for _ in range(3):
+        made.judge(paid=False)
+        jobs.append(made.alone)
+    assert jobs == [crew.ALONE, 2 * crew.ALONE, 4 * crew.ALONE]
+    for _ in range(20):
+        made.judge(paid=False)
+    assert made.alone == crew.LONGEST
+    for _ in range(20):
+        made.judge(paid=True)
+    made.judge(paid=False)
+    assert made.alone == crew.ALONE
+
+
+def test_a_helper_that_loses_its_core_is_not_asked_again_at_once():
+    """Its range lasts many times as long as the leader's, as if another program had the core."""
+    made, threads, leader = Crew(), [], threading.get_ident()
+
+    def work(_first, _last):
+        threads.append(threading.get_ident())
+        time.sleep(0.001 if threads[-1] == leader else 0.05)
+
+    # Until the helper was quick enough to take a range.
+    for _ in range(100):
+        made.run(work, (), 4, 2)
+        if set(threads) != {leader}:
+            break
+    assert made.alone > 0
+    threads.clear()
+    for _ in range(made.alone):
+        made.run(work, (), 4, 2)
+    assert set(threads) == {leader}
+    assert made.alone == 0
+
+
+def test_a_job_tells_whether_its_helpers_spared_time(monkeypatch):
+    def work(_first, _last):
+        time.sleep(0.002)
+
+    made = Crew()
+    for _ in range(20):  # a loaded machine may delay one
+        job = Job(work, (), [(k, k + 1) for k in range(8)])
+        made.call(1, job)
+        if job.lead(made.patience()):
+            break
+    else:
+        pytest.fail("never")
+    assert not Job(work, (), [(0, 1)]).lead()  # nobody helped
+    monkeypatch.setattr(crew, "LONG", 0.001)
+    assert Job(work, (), [(0, 1)]).lead()

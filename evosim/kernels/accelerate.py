@@ -51,6 +51,26 @@ def kernel(function: Callable[..., Any]) -> Any:
         numba.config.CACHE_DIR = before
 
 
+def compiled(function: Any, args: tuple[Any, ...]) -> Callable[..., None]:
+    """Return a kernel's code for arguments of these types, without the look at their types.
+
+    Numba finds out all types at every call, some 10 us for a life, whose world and mind are tuples
+    of many arrays; where two threads take a range each they pay it one after the other, under the
+    interpreter lock. For callers whose arguments are of the same types every time, as the code
+    does not check them.
+
+    Parameters
+    ----------
+    function : kernel
+    args : tuple
+        Its arguments.
+    """
+    signature = tuple(function.typeof_pyval(value) for value in args)
+    function.compile(signature)  # or load it, or find it compiled
+    entry: Callable[..., None] = function.overloads[signature].entry_point
+    return entry
+
+
 def inline(function: Callable[..., Any]) -> Any:
     """Compile a small helper into its callers (forced: LLVM leaves large ones as calls)."""
     return numba.njit(nogil=True, error_model="numpy", forceinline=True)(function)
