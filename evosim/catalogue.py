@@ -61,13 +61,12 @@ def describe_file(file: Path) -> str:
         The first mistake.
     """
     from evosim.api import find_file, prepare
-    from evosim.scenario.load import read_text
-    from evosim.studies.file import check_study, is_study
+    from evosim.scenario.load import is_study, parse, read_text
 
     text = read_text(find_file(file))
     if not is_study(text):
         return describe(prepare(file, {}))
-    from evosim.scenario.load import parse
+    from evosim.studies.file import check_study
     from evosim.studies.plan import code_version, make_plan
 
     study = check_study(parse(text, file), file, text)

@@ -140,11 +140,14 @@ def _cells(arm: Arm, model: ScenarioModel, base: dict[str, Any]) -> Iterator[Arm
             key=join_key(["arm", arm.name, "grid"]),
             allowed=f"at most {_MOST_CELLS} cells; for more, run a study",
         )
+    # Claims and arms are shared: not read anew for each of up to dozens of cells.
+    own = {**base, "arm": [], "claim": []}
     models = []
     for chosen in product(*arm.grid.values()):
         cell = dict(zip(arm.grid, chosen, strict=True))
-        models.append(_varied(arm, cell, base))
-        yield ArmCell(cell_label(arm.name, cell), arm.name, models[-1], cell, arm.control)
+        models.append(_varied(arm, cell, own))
+        whole = models[-1].model_copy(update={"arm": model.arm, "claim": model.claim})
+        yield ArmCell(cell_label(arm.name, cell), arm.name, whole, cell, arm.control)
     _check_effect(arm, base, [plain(varied) for varied in models])
 
 

@@ -35,11 +35,23 @@ def check_claims(model: ScenarioModel, cells: Sequence[ArmCell]) -> None:
     # The arms of a file may differ in genes and assays; the cells of one arm only in numbers.
     models = {cell.arm: cell.model for cell in reversed(cells)}
     names: set[str] = set()
+    labelled: list[tuple[ScenarioModel, dict[str, list[str]]]] = []
     for variant in [model, *models.values()]:
-        labels = {gene: list(locus_labels(gene, variant)) for gene in variant.genome}
+        labels = next((known for other, known in labelled if _same_loci(variant, other)), None)
+        if labels is None:
+            labels = {gene: list(locus_labels(gene, variant)) for gene in variant.genome}
+            labelled.append((variant, labels))
         names.update(measure_names(variant, labels))
     for index, claim in enumerate(model.claim):
         check_claim(claim, model, cells, names, index=index)
+
+
+def _same_loci(one: ScenarioModel, other: ScenarioModel) -> bool:
+    """Tell whether two arms agree in all that names loci, so that no world is built twice."""
+    return all(
+        getattr(one, part) == getattr(other, part)
+        for part in ("genome", "mind", "world", "context", "cues", "block")
+    )
 
 
 def locus_labels(gene: str, model: ScenarioModel) -> Iterator[str]:

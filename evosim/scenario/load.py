@@ -114,3 +114,14 @@ def in_order(data: Any) -> Any:
     if isinstance(data, list | tuple):
         return [in_order(item) for item in data]
     return data
+
+
+def is_study(text: str) -> bool:
+    """Tell a study file's text from a scenario's by the keys that only a study has."""
+    if "design" not in text:  # most scenarios need no reading for it
+        return False
+    try:
+        data = parse(text)
+    except UserError:
+        return False
+    return "design" in data and isinstance(data.get("scenario"), str)

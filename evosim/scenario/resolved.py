@@ -56,6 +56,8 @@ def _is_empty(field: FieldInfo) -> bool:
 
 def plain_value(value: Any) -> Any:
     """Return `value` with models as dicts, arrays as lists and their numbers as Python's own."""
+    if value is None or type(value) in (str, int, float, bool):
+        return value  # most are; a Mapping takes Python long to tell
     if isinstance(value, BaseModel):
         return plain(value)
     if isinstance(value, Mapping):

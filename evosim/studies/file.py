@@ -122,15 +122,6 @@ def check_study(
     return StudyFile(model, base, list(dict.fromkeys(loaded)), path, text)
 
 
-def is_study(text: str) -> bool:
-    """Tell a study file's text from a scenario's by the keys that only a study has."""
-    try:
-        data = parse(text)
-    except UserError:
-        return False
-    return "design" in data and isinstance(data.get("scenario"), str)
-
-
 def schema_text() -> str:
     """Return the JSON Schema (2020-12) of study files as text."""
     made = StudyModel.model_json_schema(by_alias=True)
