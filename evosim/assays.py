@@ -17,6 +17,7 @@ from evosim.kernels.decode import decode_population
 from evosim.kernels.learn import report_at_birth
 from evosim.kernels.life import TABLE
 from evosim.kernels.observe import propagate
+from evosim.openloop import Feedback, feedback
 from evosim.resolve import Resolved
 from evosim.scenario.study_parts import Assay
 from evosim.worlds.tabular import TabularWorld
@@ -34,8 +35,8 @@ class Probe:
     Attributes
     ----------
     name, context, when : str
-    variant : int
-        The row of the world it happens in.
+    variants : (V,) int64
+        The rows of the world it happens in, each as often; one for exact measures.
     percepts : (P,) int64
         Percepts whose action probabilities it needs.
     action : int
@@ -44,18 +45,20 @@ class Probe:
         Exact measures: weight of each percept.
     places : (S,) float64
         Exact measures: weight of each state; sums to 1.
-    value : (S, A, K) float64
+    value : (V, S, A, K) float64
         Propagated measures: what is summed (payoff or goal).
-    target : (S,) uint8
+    target : (V, S) uint8
         Propagated measures: the states to be reached.
     every : int
         Generations between measurements.
+    feedback : Feedback or None
+        Directedness: between which payoffs it is measured.
     """
 
     name: str
     context: str
     when: str
-    variant: int
+    variants: NDArray[np.int64]
     percepts: NDArray[np.int64]
     action: int
     weights: F64
@@ -63,6 +66,12 @@ class Probe:
     value: F64
     target: NDArray[np.uint8]
     every: int
+    feedback: Feedback | None = None
+
+    @property
+    def variant(self) -> int:
+        """The row of the world it happens in, of exact measures."""
+        return int(self.variants[0])
 
 
 def make_probe(assay: Assay, resolved: Resolved, every: int) -> Probe:
@@ -77,7 +86,8 @@ def make_probe(assay: Assay, resolved: Resolved, every: int) -> Probe:
     key = f"assay.{assay.name}"
     if world is None:
         raise UserError("a landscape has no contexts to assay", key=key)
-    variant = _variant(assay, world, key)
+    variants = np.array([_variant(name, assay, world, key) for name in assay.contexts])
+    variant, where = int(variants[0]), ", ".join(assay.contexts)
     measure = assay.measure
     nothing = np.zeros(0)
     if measure.first_action or measure.action:
@@ -90,7 +100,7 @@ def make_probe(assay: Assay, resolved: Resolved, every: int) -> Probe:
         percepts, column = np.unique(world.percept[variant][states], return_inverse=True)
         weights = np.bincount(column, start[states]).astype(np.float64)
         return Probe(
-            assay.name, assay.context, assay.when, variant, percepts.astype(np.int64), action,
+            assay.name, where, assay.when, variants, percepts.astype(np.int64), action,
             weights, start, nothing, np.zeros(0, np.uint8), assay.every or every,
         )  # fmt: skip
     if resolved.world_tag.numba_type.kind != "tabular":
@@ -99,20 +109,23 @@ def make_probe(assay: Assay, resolved: Resolved, every: int) -> Probe:
             key=f"{key}.measure",
             allowed="first_action, action",
         )
-    target = np.zeros(len(world.states), np.uint8)
-    value = world.goal[variant] if measure.goal else world.payoff[variant]
+    target = np.zeros((len(variants), len(world.states)), np.bool_)
+    value = world.goal[variants] if measure.goal else world.payoff[variants]
+    between = None
     if measure.reach:
-        target = _where(measure.reach, variant, world, key).astype(np.uint8)
-    elif world.once[variant].any():
+        target = np.stack([_where(measure.reach, v, world, key) for v in variants.tolist()])
+    elif world.once[variants].any():
         raise UserError(
             "payoff that counts once a life has no mean per episode",
             key=f"{key}.measure",
             allowed="reach, first_action, action",
         )
+    if measure.directedness:
+        between = feedback(world, variants.tolist(), f"{key}.measure.directedness")
     return Probe(
-        assay.name, assay.context, assay.when, variant,
+        assay.name, where, assay.when, variants,
         np.arange(world.percept_cue.shape[0], dtype=np.int64), -1, nothing, nothing,
-        np.ascontiguousarray(value), target, assay.every or every,
+        np.ascontiguousarray(value), target.astype(np.uint8), assay.every or every, between,
     )  # fmt: skip
 
 
@@ -230,20 +243,25 @@ def _measure(probe: Probe, resolved: Resolved, prob: F64, threads: int) -> F64:
     world, tables = resolved.world, resolved.tables
     assert world is not None
     assert tables is not None
-    v = probe.variant
     states = len(world.states)
     shape = (states, tables.actions, tables.outcomes)
-    following = tables.following.reshape(-1, *shape)[v]
-    base = np.int32(v * states)
-    following = np.where(following < 0, following + base, following - base).astype(np.int32)
-    chance = np.diff(world.outcome_cdf[v], axis=2, prepend=0.0)
-    out = np.empty(prob.shape[0])
-    run_blocks(
-        propagate, prob.shape[0], threads, world.steps,
-        np.diff(world.start_cdf[v], prepend=0.0), world.percept[v], following,
-        np.ascontiguousarray(chance), probe.value, probe.target, prob, out,
-    )  # fmt: skip
-    return out
+    total, out = np.zeros(prob.shape[0]), np.empty(prob.shape[0])
+    for k, v in enumerate(probe.variants.tolist()):
+        following = tables.following.reshape(-1, *shape)[v]
+        base = np.int32(v * states)
+        following = np.where(following < 0, following + base, following - base).astype(np.int32)
+        chance = np.diff(world.outcome_cdf[v], axis=2, prepend=0.0)
+        run_blocks(
+            propagate, prob.shape[0], threads, world.steps,
+            np.diff(world.start_cdf[v], prepend=0.0), world.percept[v], following,
+            np.ascontiguousarray(chance), probe.value[k], probe.target[k], prob, out,
+        )  # fmt: skip
+        total += out
+    mean = total / probe.variants.size
+    if probe.feedback is None:
+        return mean
+    fixed, best = probe.feedback
+    return (mean - fixed) / (best - fixed)
 
 
 def _index(name: str, known: tuple[str, ...], key: str, what: str) -> int:
@@ -276,8 +294,9 @@ def _where(name: str, variant: int, world: TabularWorld, key: str) -> NDArray[np
     return here
 
 
-def _variant(assay: Assay, world: TabularWorld, key: str) -> int:
-    context = _index(assay.context, world.contexts, key, "context")
+def _variant(name: str, assay: Assay, world: TabularWorld, key: str) -> int:
+    """Return the variant of a context in which exactly the wanted cues are visible."""
+    context = _index(name, world.contexts, key, "context")
     wanted = dict(assay.visible)
     for v in np.flatnonzero(world.variant_context == context):
         seen = world.variant_visible[v]

@@ -296,7 +296,7 @@ def _unit_term(term: str, model: ScenarioModel | None) -> bool:
         return term.endswith(tuple(f".{name}" for name in SHARES))
     if first == "assay":
         found = [a.measure for a in model.assay if a.name == rest] if model else []
-        return not found or not (found[0].payoff or found[0].goal)
+        return not found or not (found[0].payoff or found[0].goal or found[0].directedness)
     if term in TRAJECTORY:
         return term == "extinct"
     gene = model.genome.get(re.split(r"[.\[]", term)[0]) if model else None

@@ -103,6 +103,8 @@ def assay_axis(assay: Assay | None) -> tuple[str, tuple[float, float] | None]:
         return f"P({measure.action}) at {measure.state or measure.symbol}", UNIT
     if measure.reach:
         return f"share of episodes reaching {measure.reach}", UNIT
+    if measure.directedness:
+        return "directedness", None
     return ("mean goal" if measure.goal else "mean payoff") + " per episode", None
 
 

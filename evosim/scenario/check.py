@@ -160,10 +160,11 @@ def _check_interventions(model: ScenarioModel) -> None:
 def _check_assay(assay: Assay, model: ScenarioModel) -> None:
     key = join_key(["assay", assay.name])
     contexts = {context.name: context for context in model.context}
-    _known(assay.context, contexts, "context", f"{key}.context")
+    for name in assay.contexts:
+        _known(name, contexts, "context", f"{key}.context")
     for cue in assay.visible:
         _known(cue, model.cues, "cue", f"{key}.visible.{cue}")
-    _check_place(assay.measure, contexts[assay.context], model, f"{key}.measure")
+    _check_place(assay.measure, contexts[assay.contexts[0]], model, f"{key}.measure")
     for part in ("first_action", "action"):
         action = getattr(assay.measure, part)
         if action is not None:

@@ -56,13 +56,18 @@ class Measure(Table):
     )
     payoff: bool | None = Field(default=None, description="mean payoff per episode")
     goal: bool | None = Field(default=None, description="mean goal per episode")
+    directedness: bool | None = Field(
+        default=None,
+        description="(payoff - best fixed sequence of actions) / (optimum - best fixed sequence): "
+        "1 for the best policy, 0 for the best habit that looks at nothing, below 0 for less",
+    )
 
     @model_validator(mode="after")
     def _one_key(self) -> Measure:
-        keys = ("first_action", "action", "reach", "payoff", "goal")
+        keys = ("first_action", "action", "reach", "payoff", "goal", "directedness")
         given = [k for k in keys if getattr(self, k)]
         if len(given) != 1:
-            raise ValueError("give exactly one of first_action, action, reach, payoff, goal")
+            raise ValueError(f"give exactly one of {', '.join(keys)}")
         placed = (self.state is not None) + (self.symbol is not None)
         if placed != (1 if self.action else 0):
             raise ValueError("action goes with exactly one of state and symbol; others without")
@@ -73,7 +78,9 @@ class Assay(Table):
     """A measurement in a copy of some world that cannot disturb the run."""
 
     name: Name
-    context: Name
+    context: Name | Annotated[list[Name], Field(min_length=1)] = Field(
+        description="where it is made; of several contexts (only for whole episodes) the mean"
+    )
     visible: dict[Name, bool] = Field(
         default_factory=dict, description="cue = whether it is seen in this assay"
     )
@@ -84,6 +91,19 @@ class Assay(Table):
     when: Literal["birth", "death"] = Field(
         default="birth", description="of the policy an agent is born with, or has learned at death"
     )
+
+    @property
+    def contexts(self) -> list[str]:
+        """Where it is made, as a list."""
+        return [self.context] if isinstance(self.context, str) else self.context
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Assay:
+        if len(self.contexts) > 1 and (self.measure.first_action or self.measure.action):
+            raise ValueError("an action's probability is asked of one context")
+        if len(set(self.contexts)) < len(self.contexts):
+            raise ValueError("a context stands twice in `context`")
+        return self
 
 
 class Trial(Table):
