@@ -19,13 +19,13 @@ from evosim.engine import Engine, Lives
 from evosim.errors import UserError, did_you_mean
 from evosim.frames import block, typed
 from evosim.predict import Prediction, check_predict, predict_arm
-from evosim.resolve import Resolved, resolve
-from evosim.scenario import segments
+from evosim.resolve import Resolved
 from evosim.scenario.check_biology import NEUTRAL
 from evosim.scenario.minds import ModelFreeMind, PlannerMind, ReflexMind
 from evosim.scenario.model import ScenarioModel
 from evosim.scenario.study_parts import Assay, Measure, Predict
 from evosim.simulate import CellRun, Plan, begin, make_probes
+from evosim.stretches import resolve_stretches
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -205,7 +205,7 @@ def _ask_again(
 ) -> dict[str, Prediction]:
     """Live the last generation of one cell again and ask; of policies at birth, and at death."""
     last = cell.model.population.generations
-    stretches = [(part.start, resolve(part.model)) for part in segments(cell.model)]
+    stretches = resolve_stretches(cell.model)
     nothing: frozenset[int] = frozenset()
     live = begin(
         Plan(cell, stretches, 0, last, nothing, nothing, nothing, nothing),

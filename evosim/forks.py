@@ -229,11 +229,10 @@ def _check_key(key: str) -> None:
 def _engine(cell: ArmCell, state: Mapping[str, NDArray[Any]]) -> Engine:
     """Return an engine of the cell before its first generation: what its arrays hold."""
     from evosim.engine import Engine
-    from evosim.resolve import resolve
-    from evosim.scenario import segments
     from evosim.simulate import index_probes
+    from evosim.stretches import resolve_stretches
 
-    resolved = resolve(segments(cell.model)[0].model)
+    resolved = resolve_stretches(cell.model)[0][1]
     return Engine(resolved, state["keys"], 1, index_probes(resolved, cell.model))
 
 
@@ -288,12 +287,11 @@ def _layout_difference(ours: Layout, theirs: Layout) -> str | None:
 
 def _act_pairs(cell: ArmCell, generation: int) -> list[tuple[str, ...]]:
     """Return what each slot of the acts' ledger is about: context, percept, actions."""
-    from evosim.resolve import resolve
-    from evosim.scenario import segments
+    from evosim.stretches import resolve_stretches
     from evosim.worlds.build import percept_label
 
-    parts = segments(cell.model)
-    resolved = resolve([s.model for s in parts if s.start <= max(generation, 0)][-1])
+    parts = resolve_stretches(cell.model)
+    resolved = [r for start, r in parts if start <= max(generation, 0)][-1]
     world, tracked = resolved.world, resolved.tracked
     if world is None:
         return []

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from evosim.criterion import ModelCode, make_model
 from evosim.errors import UserError
-from evosim.kernels import landscape as land
 from evosim.kernels import reproduce, select
 from evosim.kernels.life import NONE, TABLE, WEIGHTS, MindTables, Schedule, WorldTables
 from evosim.kernels.tags import Tag
 from evosim.knowledge import CultureCode, make_culture
+from evosim.landscapes import LandscapeCode, landscape_code, landscape_loci
 from evosim.layout import Layout, make_layout
 from evosim.minds.learner import Learning, UserLearner, learning_of
 from evosim.registry import find, learns, numbers
@@ -29,6 +29,7 @@ from evosim.scenario.model import ScenarioModel
 from evosim.scenario.world import LandscapeWorld, UserWorld
 from evosim.structure import StructureCode, make_structure
 from evosim.worlds.build import build_world
+from evosim.worlds.cues import numbered
 from evosim.worlds.parts import cumulative
 from evosim.worlds.tables import user_tag, user_world, world_tables
 from evosim.worlds.tabular import TabularWorld
@@ -44,10 +45,30 @@ class Tracked:
     Attributes
     ----------
     context, percept : (T,) int64
+    shown : (T,) bool
+        Whether training has shown the pair by now; where what is shown changes during a run, all
+        stretches follow the pairs of all.
     """
 
     context: I64
     percept: I64
+    shown: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Followed:
+    """What the ledger follows in every stretch of a run, where stretches differ in it.
+
+    Attributes
+    ----------
+    percept_cue : (P, F) float32
+        The cues of each percept of any stretch; their rows are the percepts' numbers in all.
+    tracked : Tracked
+        The pairs of all stretches, and which of them training has shown by now.
+    """
+
+    percept_cue: NDArray[np.float32]
+    tracked: Tracked
 
 
 @dataclass(frozen=True)
@@ -78,26 +99,6 @@ class MutationCode:
     first: I64
     stop: I64
     flip: F64
-
-
-@dataclass(frozen=True)
-class LandscapeCode:
-    """A landscape as numbers; see `evosim.kernels.landscape`."""
-
-    shape: int
-    bits: bool
-    locus: int
-    weights: F64
-    optimum: F64
-    width: F64
-    height: float
-    threshold: float
-    noise: float
-    peak_height: F64
-    peak_value: I64
-    essential: I64
-    shoulder: F64
-    elsewhere: float
 
 
 @dataclass(frozen=True)
@@ -142,8 +143,12 @@ class Resolved:
         )
 
 
+#: What is made of a built world before it is used.
+Altered = Callable[[TabularWorld], TabularWorld]
+
+
 def resolve(
-    model: ScenarioModel, altered: Callable[[TabularWorld], TabularWorld] | None = None
+    model: ScenarioModel, altered: Altered | None = None, followed: Followed | None = None
 ) -> Resolved:
     """Turn a checked scenario model into arrays.
 
@@ -153,6 +158,9 @@ def resolve(
     altered : callable, optional
         Given the built world, returns the one to use: the anti-fake checks replace payoffs and
         what only observers see, or put its axes into another order.
+    followed : Followed, optional
+        What the ledger follows where it is not what this model alone would have it follow (see
+        `evosim.stretches`).
 
     Raises
     ------
@@ -163,13 +171,15 @@ def resolve(
     world, parameters, world_tag = _world(model)
     if altered is not None and world is not None:
         world = altered(world)
+    if followed is not None and world is not None:
+        world = numbered(world, followed.percept_cue)
     _check_temperature(model)
     mind_tag, mind, hidden, need, user = _mind(model, world)
     loci, labels = _loci(model, world, hidden, need)
     layout = make_layout(model.genome, loci, labels, model.population.ploidy)
     tables, lazy, learning, reward_model = None, False, None, None
     schedule = Schedule(np.ones((1, 1)), np.ones(1, np.int64))
-    tracked = Tracked(np.zeros(0, np.int64), np.zeros(0, np.int64))
+    tracked = Tracked(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, bool))
     if world is not None:
         assert not isinstance(model.world, LandscapeWorld)
         assert mind is not None
@@ -178,7 +188,8 @@ def resolve(
         share = world.variant_frequency(world.frequency)
         ends, by_block = world.blocks()
         schedule = Schedule(cumulative(by_block), ends)
-        tracked, track = _tracked(model, world, share)
+        tracked = followed.tracked if followed is not None else _tracked(model, world, share)
+        track = _track(tracked, world, share)
         if model.selection.model is not None:
             spec = model.selection.model
             reward_model, track = make_model(spec, world, track, tracked.context.size)
@@ -213,7 +224,7 @@ def resolve(
         lazy=lazy,
         schedule=schedule,
         tracked=tracked,
-        landscape=_landscape(model, layout),
+        landscape=landscape_code(model, layout),
         selection=_selection(model),
         mutation=_mutation(layout),
         recombination=reproduce.CLONAL
@@ -336,7 +347,7 @@ def _loci(
     if world is not None and isinstance(model.mind, LookaheadMind):
         wanted["misjudgement"] = world.percept_cue.shape[0] * len(world.actions)
     if isinstance(model.world, LandscapeWorld):
-        wanted[model.world.gene] = _landscape_loci(model.world)
+        wanted[model.world.gene] = landscape_loci(model.world)
     for name, gene in model.genome.items():
         need_here = wanted.get(name, 0)
         # A landscape's gene may have loci beyond the essential ones; lists are checked there.
@@ -376,86 +387,25 @@ def _loci(
     return loci, labels
 
 
-def _landscape_loci(world: LandscapeWorld) -> int:
-    """Return how many loci a landscape's lists and peaks ask for (1 where it does not say)."""
-    lists = [v for v in (world.weights, world.optimum, world.width) if isinstance(v, list)]
-    return max([len(v) for v in lists] + [p.essential for p in world.peaks] + [1])
-
-
-def _landscape(model: ScenarioModel, layout: Layout) -> LandscapeCode | None:
-    world = model.world
-    if not isinstance(world, LandscapeWorld):
-        return None
-    if world.shape == "flat":
-        none = np.zeros(0)
-        return LandscapeCode(
-            shape=land.LINEAR, bits=False, locus=0, weights=none, optimum=none, width=none,
-            height=world.height, threshold=0.0, noise=0.0, peak_height=none,
-            peak_value=np.zeros(0, np.int64), essential=np.zeros(0, np.int64), shoulder=none,
-            elsewhere=0.0,
-        )  # fmt: skip
-    slot = layout.slot(world.gene)
-    if slot is None:
-        raise UserError(f"the landscape reads a gene '{world.gene}'", key="world.gene")
-
-    def per_locus(value: float | list[float], key: str) -> F64:
-        if isinstance(value, list) and len(value) != slot.loci:
-            raise UserError(
-                f"{len(value)} values for {slot.loci} loci", key=f"world.{key}",
-                allowed=f"one number, or {slot.loci}",
-            )  # fmt: skip
-        return np.ascontiguousarray(np.broadcast_to(np.asarray(value, np.float64), (slot.loci,)))
-
-    for k, peak in enumerate(world.peaks):
-        if peak.essential > slot.loci:
-            raise UserError(
-                f"{peak.essential} essential loci, but gene '{world.gene}' has {slot.loci}",
-                key=f"world.peaks.{k}.essential",
-                allowed=f"1 to {slot.loci}",
-            )
-    if slot.bits and world.shape not in ("linear", "peaks"):
-        raise UserError(
-            f"a {world.shape} landscape needs a real gene", key="world.shape",
-            allowed="linear or peaks for bits",
-        )  # fmt: skip
-    elsewhere = world.elsewhere
-    return LandscapeCode(
-        shape={"linear": land.LINEAR, "quadratic": land.QUADRATIC}.get(world.shape, land.THRESHOLD),
-        bits=slot.bits,
-        locus=slot.start,
-        weights=per_locus(world.weights, "weights"),
-        optimum=per_locus(world.optimum, "optimum"),
-        width=per_locus(world.width, "width"),
-        height=world.height,
-        threshold=world.threshold,
-        noise=world.noise,
-        peak_height=np.array([p.height for p in world.peaks], np.float64),
-        peak_value=np.array([p.value for p in world.peaks], np.int64),
-        essential=np.array([p.essential for p in world.peaks], np.int64),
-        shoulder=np.array(
-            [elsewhere if p.shoulder is None else p.shoulder for p in world.peaks], np.float64
-        ),
-        elsewhere=elsewhere,
-    )
-
-
-def _tracked(
-    model: ScenarioModel, world: TabularWorld, share: F64
-) -> tuple[Tracked, NDArray[np.int32]]:
+def _tracked(model: ScenarioModel, world: TabularWorld, share: F64) -> Tracked:
     """Choose the ledger's (context, percept) pairs: those of training, in percept order."""
-    most = model.ledger.percepts
-    track = np.full(world.percept.shape, -1, np.int32)
     pairs: list[tuple[int, int]] = []
     for c in range(len(world.contexts)):
         rows = np.flatnonzero((world.variant_context == c) & (share > 0))
         live = [world.percept[v][world.terminal[v] == 0] for v in rows]
         percepts = np.unique(np.concatenate(live)) if live else np.zeros(0, int)
-        for z in percepts[:most]:
-            for v in rows:
-                track[v][world.percept[v] == z] = len(pairs)
-            pairs.append((c, int(z)))
+        pairs += [(c, int(z)) for z in percepts[: model.ledger.percepts]]
     array = np.array(pairs, np.int64).reshape(-1, 2)
-    return Tracked(array[:, 0], array[:, 1]), track
+    return Tracked(array[:, 0], array[:, 1], np.ones(len(pairs), bool))
+
+
+def _track(tracked: Tracked, world: TabularWorld, share: F64) -> NDArray[np.int32]:
+    """Return (V, S) the pair that acts in each state of training count for, or -1."""
+    track = np.full(world.percept.shape, -1, np.int32)
+    for k, (c, z) in enumerate(zip(tracked.context, tracked.percept, strict=True)):
+        for v in np.flatnonzero((world.variant_context == c) & (share > 0)):
+            track[v][world.percept[v] == z] = k
+    return track
 
 
 def _fitness(fitness: Fitness) -> tuple[int, float, float]:

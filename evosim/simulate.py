@@ -17,13 +17,14 @@ from evosim.kernels.philox import replicate_keys
 from evosim.ledger import BOUND, Pedigree
 from evosim.predict import check_predict
 from evosim.recorder import Recorder
-from evosim.resolve import Resolved, resolve
-from evosim.scenario import ArmCell, Scenario, segments
+from evosim.resolve import Resolved
+from evosim.scenario import ArmCell, Scenario
 from evosim.scenario.biology import Replay
 from evosim.scenario.lines import KeyLines
 from evosim.scenario.load import placed
 from evosim.scenario.model import ScenarioModel
 from evosim.scenario.resolved import plain
+from evosim.stretches import resolve_stretches
 from evosim.trials import TrialPlan, plan_trial
 
 if TYPE_CHECKING:
@@ -266,8 +267,7 @@ def plan(scenario: Scenario, first: int = 0) -> list[Plan]:
     plans = []
     for cell in scenario.arms():
         try:
-            stretches = [(s.start, resolve(s.model)) for s in segments(cell.model)]
-            _same_shapes(stretches)
+            stretches = resolve_stretches(cell.model)
             for _, resolved in stretches:
                 probes = make_probes(resolved, cell.model)
                 make_trials(resolved, cell.model)
@@ -359,41 +359,6 @@ def index_probes(resolved: Resolved, model: ScenarioModel) -> tuple[Probe, ...]:
     wanted = model.ledger.indices
     probes = {probe.name: probe for probe in make_probes(resolved, model)}
     return tuple(probes[name] for name in wanted)
-
-
-def _same_shapes(stretches: list[tuple[int, Resolved]]) -> None:
-    """Refuse interventions after which the ledger would follow something else."""
-    first = stretches[0][1]
-    for start, other in stretches[1:]:
-        if not _alike(first, other):
-            raise UserError(
-                f"what changes at generation {start} changes the percepts or loci "
-                "that the ledger follows",
-                key="intervention",
-                hint="give contexts that come later a small frequency from the start, "
-                "or lower ledger.percepts to 0",
-            )
-
-
-def _alike(one: Resolved, other: Resolved) -> bool:
-    """Whether rows of the ledger mean the same: loci, tracked percepts, and the states of each."""
-    if (one.layout.real_loci, one.layout.bit_loci) != (
-        other.layout.real_loci,
-        other.layout.bit_loci,
-    ):
-        return False
-    if not one.tracked.percept.size and not other.tracked.percept.size:
-        return True
-    assert one.world is not None
-    assert other.world is not None
-    return all(
-        np.array_equal(a, b)
-        for a, b in (
-            (one.tracked.context, other.tracked.context),
-            (one.tracked.percept, other.tracked.percept),
-            (one.world.percept, other.world.percept),
-        )
-    )
 
 
 def _sources_first(plans: list[Plan]) -> list[Plan]:

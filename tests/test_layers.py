@@ -21,8 +21,8 @@ LAYERS = (
     # handed to them, and checked when a file is: they stand on nothing but scenarios.
     (
         "errors", "units", "toml_text", "user_code", "registry", "scenario", "worlds", "minds",
-        "layout", "criterion", "knowledge", "structure", "resolve", "population", "claims",
-        "oracles", "walker",
+        "layout", "criterion", "knowledge", "structure", "landscapes", "resolve", "stretches",
+        "population", "claims", "oracles", "walker",
     ),
     (
         "engine", "ledger", "culture", "parents", "assays", "openloop", "trials", "predict",

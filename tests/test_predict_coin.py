@@ -235,7 +235,7 @@ def test_a_later_phase_does_not_pass_for_training():
     data = {
         "population": {"agents": 40, "replicates": 2, "generations": 25},
         "phase": [{"name": "moved", "start": 20, "frequencies": {"coin left": 1.0}}],
-        "ledger": {"percepts": 0},  # the phases show other contexts
+        "ledger": {"percepts": 8},
         "claim": [
             {"says": "x", "measure": "score.LEDGER", "above": -9, "at": {"generation": g}}
             for g in (20, 25)

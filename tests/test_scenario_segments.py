@@ -2,14 +2,11 @@
 
 from itertools import pairwise
 
-import engine_case
 import pytest
 from scenario_case import refused, refused_file, scenario, text_of
 
-from evosim.errors import UserError
 from evosim.scenario import Scenario, dropped, segments
 from evosim.scenario.resolved import plain
-from evosim.simulate import plan
 
 
 def frequencies(model):
@@ -150,32 +147,3 @@ def test_a_number_set_twice_at_once():
         'at = 20\nset = { "mind.learning_rate" = 0.4 }',
     )
     refused(lambda: Scenario.from_text(text), "set twice at generation 20")
-
-
-def swapped():
-    """Two contexts of training, one of which gives way to a third with as many percepts."""
-    data = engine_case.data("bandit")
-    data["context"].append({"name": "spring", "frequency": 0.0, "payoff": {"a": 1}})
-    frequencies = {"summer": 0.6, "winter": 0.0, "spring": 0.4}
-    return data | {"phase": [{"name": "late", "start": 2, "frequencies": frequencies}]}
-
-
-def regrouped():
-    """Of three states the second looks like the third at first, like the first later."""
-    data = engine_case.data("chain")
-    data["cues"] = {"at": {"states": {"0": 1, "1": 2, "2": 2}}}
-    return data | {"intervention": [{"at": 2, "set": {"cues.at.states.1": 1.0}}]}
-
-
-@pytest.mark.parametrize("made", [swapped, regrouped])
-def test_the_ledger_follows_the_same_things_all_along(made):
-    data = made()
-    with pytest.raises(UserError, match="changes at generation 2 changes the percepts or loci"):
-        plan(Scenario.from_dict(data))
-    plan(Scenario.from_dict(data | {"ledger": {"percepts": 0}}))
-
-
-def test_cues_may_become_stronger():
-    data = regrouped()
-    data["intervention"][0]["set"] = {"cues.at.states.0": 1.5}
-    assert len(plan(Scenario.from_dict(data))[0].stretches) == 2

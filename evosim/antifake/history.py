@@ -18,17 +18,14 @@ from evosim.engine import Engine, Lives
 from evosim.errors import UserError
 from evosim.kernels.philox import replicate_keys
 from evosim.ledger import Pedigree
-from evosim.resolve import Resolved, resolve
-from evosim.scenario import ArmCell, Scenario, ScenarioModel, segments
+from evosim.resolve import Resolved
+from evosim.scenario import ArmCell, Scenario, ScenarioModel
 from evosim.scenario.biology import Density, Replay
 from evosim.scenario.blocks import episodes_of
 from evosim.scenario.world import LandscapeWorld
-from evosim.worlds.tabular import TabularWorld
+from evosim.stretches import Stretches, resolve_stretches
 
 F64 = NDArray[np.float64]
-Altered = Callable[[TabularWorld], TabularWorld]
-#: First generation and what holds from it on.
-Stretches = list[tuple[int, Resolved]]
 
 #: Sizes of the checks that compare bits.
 AGENTS, GENERATIONS, REPLICATES = 64, 10, 4
@@ -220,11 +217,6 @@ def _has_replay(model: ScenarioModel) -> bool:
     return isinstance(model.selection, Replay) or "replay" in kinds
 
 
-def stretches_of(model: ScenarioModel, altered: Altered | None = None) -> Stretches:
-    """Resolve a model stretch by stretch, worlds altered on the way."""
-    return [(part.start, resolve(part.model, altered)) for part in segments(model)]
-
-
 def live(
     stretches: Stretches,
     seed: int,
@@ -287,7 +279,7 @@ class Small:
         key = (cell.label, replicates)
         if key not in self._histories:
             self._histories[key] = live(
-                stretches_of(small(cell.model)),
+                resolve_stretches(small(cell.model)),
                 cell.model.seed,
                 replicates,
                 replayed=self.replayed(cell, replicates),

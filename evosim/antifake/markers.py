@@ -15,13 +15,13 @@ from evosim.antifake.history import (
     central_cells,
     live,
     small,
-    stretches_of,
 )
 from evosim.antifake.row import Row, excused, judged
 from evosim.antifake.ttest import F64, worst_t
 from evosim.scenario import ArmCell, Scenario, ScenarioModel
 from evosim.scenario.biology import Gene
 from evosim.scenario.check_biology import NEUTRAL
+from evosim.stretches import resolve_stretches
 
 #: The gene that a file without markers gets.
 ADDED = Gene(loci=8, mutation=0.1)
@@ -72,7 +72,7 @@ def _selection(lived: Small, cell: ArmCell) -> dict[str, F64]:
         genes = ["neutral.added"]
         model = small(cell.model)
         model = model.model_copy(update={"genome": {**model.genome, genes[0]: ADDED}})
-        history = live(stretches_of(model), model.seed, MANY)
+        history = live(resolve_stretches(model), model.seed, MANY)
     return {
         f"{cell.label}: {label}": history.engine.ledger.selection[:, k]
         for label, k in _columns(history, genes)

@@ -19,13 +19,13 @@ from evosim.antifake.history import (
     first_cells,
     live,
     small,
-    stretches_of,
 )
 from evosim.antifake.numbers import renumbered
 from evosim.antifake.row import Row, excused, judged, pointless
 from evosim.scenario import Scenario, ScenarioModel
 from evosim.scenario.load import validate
 from evosim.scenario.resolved import plain
+from evosim.stretches import resolve_stretches
 from evosim.worlds.tabular import TabularWorld
 
 
@@ -57,7 +57,7 @@ def check_observer(scenario: Scenario, lived: Small | None = None) -> Row:
             return randomised(world, rng)
 
         blind = live(
-            stretches_of(_relabelled(renumbered(small(cell.model), "goal", rng)), altered),
+            resolve_stretches(_relabelled(renumbered(small(cell.model), "goal", rng)), altered),
             cell.model.seed,
             replayed=lived.replayed(cell),
         )

@@ -16,7 +16,8 @@ from evosim.antifake.measure import Measures, interval_of
 from evosim.antifake.row import Row, effect_of, excused, judged, pointless
 from evosim.engine import Engine, Lives
 from evosim.kernels import landscape as land
-from evosim.resolve import LandscapeCode, Resolved
+from evosim.landscapes import LandscapeCode
+from evosim.resolve import Resolved
 from evosim.scenario import Scenario
 
 

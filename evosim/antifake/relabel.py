@@ -22,13 +22,11 @@ from evosim.antifake.history import (
     MANY,
     History,
     Small,
-    Stretches,
     central_cells,
     difference,
     first_cells,
     live,
     small,
-    stretches_of,
 )
 from evosim.antifake.permute import (
     AXES,
@@ -50,6 +48,7 @@ from evosim.layout import Slot
 from evosim.resolve import Resolved
 from evosim.scenario import ArmCell, Scenario
 from evosim.scenario.model import ScenarioModel
+from evosim.stretches import Stretches, resolve_stretches
 from evosim.worlds.tabular import TabularWorld
 
 F64 = NDArray[np.float64]
@@ -108,7 +107,7 @@ def _compare_bits(lived: Small) -> tuple[list[str], list[str]]:
     same: dict[str, None] = {}
     bad = []
     for cell in first_cells(lived.scenario):
-        stretches = stretches_of(small(cell.model))
+        stretches = resolve_stretches(small(cell.model))
         axes = exact_axes(stretches)
         world = stretches[0][1].world
         if world is None or not axes:
@@ -119,7 +118,7 @@ def _compare_bits(lived: Small) -> tuple[list[str], list[str]]:
             continue
         same.update(dict.fromkeys(moving))
         one = lived.of(cell)
-        other = stretches_of(small(cell.model), _in_order(order))
+        other = resolve_stretches(small(cell.model), _in_order(order))
         two = live(other, cell.model.seed, replayed=lived.replayed(cell))
         two.parts["acts"] = [
             acts[..., _columns(one.engine.resolved, two.engine.resolved)]
@@ -166,7 +165,7 @@ def _compare_distributions(lived: Small) -> tuple[str, bool, float] | None:
 def _differences(lived: Small, cell: ArmCell) -> tuple[list[str], dict[str, F64]]:
     """Return the axes that were reordered, and paired differences per replicate by name."""
     model = small(cell.model)
-    stretches = stretches_of(model)
+    stretches = resolve_stretches(model)
     first = stretches[0][1]
     if first.landscape is not None:
         return _landscape_differences(lived, cell, stretches)
@@ -182,7 +181,7 @@ def _differences(lived: Small, cell: ArmCell) -> tuple[list[str], dict[str, F64]
     slot = first.layout.slot("policy")
     one = lived.of(cell, MANY)
     if slot is None:  # no gene has places that go by the world's
-        two = live(stretches_of(model, _in_order(order)), model.seed, MANY)
+        two = live(resolve_stretches(model, _in_order(order)), model.seed, MANY)
         start = 0
         labels = _labels_in_line(first)
     else:
@@ -207,7 +206,7 @@ def _with_policy_moved(model: ScenarioModel, first: Resolved, order: Order, slot
     loci = policy_loci(first, order)
     other = [
         (start, moved_mutation(resolved, slot, loci))
-        for start, resolved in stretches_of(model, _in_order(order))
+        for start, resolved in resolve_stretches(model, _in_order(order))
     ]
 
     def begin(engine: Engine) -> None:

@@ -14,18 +14,18 @@ import numpy as np
 from evosim.antifake.history import (
     BEHAVIOUR,
     Small,
-    Stretches,
     difference,
     first_cells,
     live,
     small,
-    stretches_of,
 )
 from evosim.antifake.numbers import renumbered
 from evosim.antifake.row import Row, excused, judged, pointless
-from evosim.resolve import LandscapeCode, Resolved
+from evosim.landscapes import LandscapeCode
+from evosim.resolve import Resolved
 from evosim.scenario import ArmCell, Scenario
 from evosim.scenario.world import UserWorld
+from evosim.stretches import Stretches, resolve_stretches
 from evosim.worlds.tabular import TabularWorld
 
 
@@ -71,7 +71,7 @@ def other_payoffs(cell: ArmCell) -> Stretches:
     def altered(world: TabularWorld) -> TabularWorld:
         return replace(world, payoff=rng.normal(size=world.payoff.shape))
 
-    stretches = stretches_of(renumbered(small(cell.model), "payoff", rng), altered)
+    stretches = resolve_stretches(renumbered(small(cell.model), "payoff", rng), altered)
     return [
         (start, _other_culture(_other_landscape(resolved, rng), rng))
         for start, resolved in stretches

@@ -25,11 +25,11 @@ from evosim.antifake.history import (
     first_cells,
     live,
     small,
-    stretches_of,
 )
 from evosim.antifake.row import Row, excused, judged
 from evosim.scenario import Scenario, ScenarioModel
 from evosim.scenario.biology import RewardCell
+from evosim.stretches import resolve_stretches
 from evosim.worlds.tabular import TabularWorld
 
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -344,7 +344,7 @@ def _told_apart(node: ast.Compare, held: set[str], numbers: set[str]) -> bool:
 
 def _by_running(scenario: Scenario, lived: Small) -> Iterator[str]:
     for cell in first_cells(scenario):
-        other = stretches_of(renamed(small(cell.model)), _renamed_world)
+        other = resolve_stretches(renamed(small(cell.model)), _renamed_world)
         two = live(other, cell.model.seed, replayed=lived.replayed(cell))
         where = difference(lived.of(cell), two, (*LIVES, "payoff"))
         if where is not None:

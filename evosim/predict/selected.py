@@ -122,7 +122,8 @@ def ledger_policy(engine: Engine, lives: Lives, when: str, met: I64, asked: I64,
         founders = _linear_logits(world, asked, founder_mean(policy)[None], policy)
         temperature = _temperature(engine)
     else:
-        known = np.unique(resolved.tracked.percept)
+        tracked = resolved.tracked
+        known = np.unique(tracked.percept[tracked.shown])
         selected = _tracked_logits(engine, known)
         founders = np.zeros(1)
         if mind.rule == TABLE:

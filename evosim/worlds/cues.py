@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import cast
 
@@ -17,7 +17,7 @@ from evosim.scenario.world import Context, Cue, GymnasiumWorld
 from evosim.worlds.gymnasium_table import factor_values
 from evosim.worlds.maps import STEP, WALL
 from evosim.worlds.parts import CuelessWorld, closest, shown, unknown
-from evosim.worlds.tabular import F32, F64, I32
+from evosim.worlds.tabular import F32, F64, I32, TabularWorld
 
 #: Source keys that a cue may have in each kind of world; other kinds: as a graph.
 SOURCES: dict[str, tuple[str, ...]] = {
@@ -194,6 +194,21 @@ def percepts(cue: F32, terminal: NDArray[np.uint8]) -> tuple[I32, F32]:
             rows.append(row)
         percept[c, s] = p
     return percept, np.array(rows, dtype=np.float32).reshape(len(rows), F)
+
+
+def numbered(world: TabularWorld, percept_cue: F32) -> TabularWorld:
+    """Return a world whose percepts have the numbers of others.
+
+    Parameters
+    ----------
+    world : TabularWorld
+    percept_cue : (P, F) float32
+        The cues of each percept, all of the world's among them.
+    """
+    number = {row.tobytes(): p for p, row in enumerate(percept_cue)}
+    of = np.array([number[row.tobytes()] for row in world.percept_cue], np.int32)
+    percept = np.where(world.terminal == 0, of[world.percept], 0).astype(np.int32)
+    return replace(world, percept=percept, percept_cue=percept_cue)
 
 
 def _columns(
