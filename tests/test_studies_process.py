@@ -10,13 +10,17 @@ import subprocess
 import sys
 
 import pandas as pd
+import psutil
+import pyarrow
 import pytest
 import studies_case as case
 
 import evosim
 from evosim.errors import UserError
-from evosim.studies import conduct, job, local
+from evosim.studies import compact, conduct, job, local
 from evosim.studies.file import load_study_file
+from evosim.studies.parts import write_part
+from evosim.studies.store import Store
 
 #: Long enough to be hit while it is at work.
 SLOW = case.STUDY.replace('generations" = 20', 'generations" = 300')
@@ -166,7 +170,7 @@ def test_a_killed_worker_costs_nothing(tmp_path, slow):
 def test_workers_start_while_one_of_them_compiles_and_one_may_die_of_it(
     tmp_path, undisturbed, monkeypatch
 ):
-    started, warmed = [], []
+    started, warmed, threads = [], [], set()
 
     class Fragile(local._Worker):
         def __init__(self, settings):
@@ -175,6 +179,7 @@ def test_workers_start_while_one_of_them_compiles_and_one_may_die_of_it(
 
         def send(self, job, *, warm=False):
             super().send(job, warm=warm)
+            threads.add(psutil.Process(self._process.pid).environ()["NUMBA_NUM_THREADS"])
             if warm:
                 warmed.append(len(started))
                 self._process.kill()
@@ -185,6 +190,7 @@ def test_workers_start_while_one_of_them_compiles_and_one_may_die_of_it(
     evosim.study(case.write(tmp_path), tmp_path / "out", 2)
     assert warmed == [2]  # both were there when the first kernel was asked for
     assert len(started) == 3
+    assert threads == {"1"}
     assert case.tables(tmp_path / "out") == case.tables(undisturbed / "out")
 
 
@@ -291,23 +297,77 @@ def test_two_studies_cannot_share_a_directory(tmp_path):
         assert evosim.load_study(out).counts()["missing"] > 0
 
 
+#: A disk of its own for the results, too small at first, then larger; what is kept is copied out.
+FULL = """
+mount -t tmpfs -o size=$3k none out || exit 99
+$1 -m evosim study $2 --out out --workers 1 2>err; echo "code $?"
+ls out/parts | grep -c zip
+mount -o remount,size=50m out
+$1 -m evosim show out | grep missing
+$1 -m evosim study $2 --out out --workers 1 | grep missing
+cp -r out/tables kept
+"""
+
+
 def test_a_full_disk_keeps_what_is_done(tmp_path, undisturbed):
     file, out = case.write(tmp_path), tmp_path / "out"
+    out.mkdir()
+    done = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", FULL, "sh", sys.executable, str(file), "120"],
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    if done.returncode in (1, 99):
+        pytest.skip(f"no disk can be mounted here: {done.stderr.strip()}")
+    code, parts, before, after = done.stdout.splitlines()
+    assert code == "code 2"
+    err = one_line((tmp_path / "err").read_text())
+    assert "the disk is full (0 MB free); finished runs are kept" in err
+    assert 0 < int(parts) < 8
+    assert before == f"8 runs: {parts} done, 0 failed, {8 - int(parts)} missing"
+    assert after == "8 runs: 8 done, 0 failed, 0 missing"
+    (tmp_path / "kept").rename(out / "tables")
+    assert case.tables(out) == case.tables(undisturbed / "out")
+
+
+def test_a_file_that_may_not_grow_is_a_full_disk(tmp_path):
     largest = 12_000  # bytes of a file: enough for the plan, not for a part
     code, said, err = case.done(
-        file,
-        out,
+        case.write(tmp_path),
+        tmp_path / "out",
         "--workers",
         "1",
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest)),
     )
     assert (code, said) == (2, "")
     assert "the disk is full" in one_line(err)
-    assert "finished runs are kept" in err
-    assert not list((out / "parts").iterdir())
-    assert evosim.load_study(out).counts() == {"done": 0, "failed": 0, "missing": 8}
-    assert case.done(file, out, "--workers", "1")[0] == 0
-    assert case.tables(out) == case.tables(undisturbed / "out")
+    assert not list((tmp_path / "out" / "parts").iterdir())
+
+
+def test_putting_together_holds_one_run_at_a_time(tmp_path, monkeypatch):
+    """Twenty times the runs in hardly more memory."""
+    monkeypatch.setattr(compact, "ROWS_PER_GROUP", 2_000)
+    real, held = compact.rows_of, []
+
+    def weighed(*arguments):
+        held.append(pyarrow.total_allocated_bytes())
+        return real(*arguments)
+
+    monkeypatch.setattr(compact, "rows_of", weighed)
+    peaks = []
+    for count in (10, 200):
+        store = Store(tmp_path / str(count))
+        store.parts.mkdir(parents=True)
+        names = [f"{i:020d}" for i in range(count)]
+        for i, name in enumerate(names):
+            frame = pd.DataFrame({"arm": "base", "value": [i / 7.0] * 1_500})
+            write_part(store.parts, name, {"trajectory": frame}, {"run": name, "code": "x"})
+        before = pyarrow.total_allocated_bytes()
+        held.clear()
+        assert compact.compact(store, names, ["trajectory"]) == []
+        assert len(held) == 2 * count  # the table and the record
+        peaks.append(max(held) - before)
+        assert store.compacted_ids() == set(names)
+    assert 0 < peaks[1] < 1.5 * peaks[0]
 
 
 def test_unreadable_parts_are_done_again(tmp_path, undisturbed, monkeypatch):
