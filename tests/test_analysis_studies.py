@@ -49,6 +49,24 @@ def test_shipped_studies_are_sound_and_have_a_figure(file):
     assert file.read_text().startswith("#:schema ../../evosim/schema/study.schema.json\n")
 
 
+def test_every_effect_with_a_dose_has_a_study_of_it():
+    lacking = []
+    for file in sorted((ROOT / "scenarios").glob("*.toml")):
+        dose = tomllib.loads(file.read_text()).get("effect", {}).get("dose")
+        if dose is None:
+            continue
+        study = ROOT / "scenarios" / "studies" / f"{file.stem}_dose.toml"
+        data = tomllib.loads(study.read_text()) if study.exists() else {}
+        names = data.get("names", {})
+        keys = {names.get(p, p) for p in data.get("design", {}).get("parameters", {})}
+        # Of two contexts either may be varied: the other one takes up the rest.
+        kinds = {k.split(".")[0] for k in keys if k.endswith(".frequency")}
+        complement = dose["key"].endswith(".frequency") and "context" in kinds
+        if dose["key"] not in keys and not complement:
+            lacking.append(file.stem)
+    assert lacking == []
+
+
 def test_the_threshold_is_found_where_it_was_put(script):
     study = made(lambda v: 0.4 - 0.3 * v)
     found = script["crossings"](script["shares"](study))
