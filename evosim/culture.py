@@ -19,9 +19,11 @@ from evosim.errors import EngineError
 from evosim.kernels import choice, finding
 from evosim.kernels import culture as kernels
 from evosim.kernels.crew import run_blocks
+from evosim.kernels.near import ANYWHERE, Near, cumulate
 from evosim.knowledge import ChannelCode, CultureCode
 from evosim.ledger import BOUND, Pedigree, Terms, price_terms
 from evosim.population import Population
+from evosim.structure import StructureCode
 
 if TYPE_CHECKING:
     from evosim.engine import Lives
@@ -44,6 +46,8 @@ class Culture:
     replicates, agents : int
     paired : bool
         Whether agents have two parents.
+    structure : StructureCode, optional
+        Who is near whom.
 
     Attributes
     ----------
@@ -61,8 +65,15 @@ class Culture:
         Sums of the terms since generation 0.
     """
 
-    def __init__(self, code: CultureCode, replicates: int, agents: int, paired: bool) -> None:
-        self.code = code
+    def __init__(
+        self,
+        code: CultureCode,
+        replicates: int,
+        agents: int,
+        paired: bool,
+        structure: StructureCode | None = None,
+    ) -> None:
+        self.code, self.structure = code, structure
         shape = (replicates, agents)
         self.known = np.zeros((*shape, code.words), np.uint64)
         self.lived = self.known
@@ -152,15 +163,16 @@ class Culture:
             run_blocks(
                 kernels.imitate, blocks, threads, channel.choice, channel.path, channel.models,
                 channel.candidates, channel.copying, channel.fidelity, channel.limit,
-                channel.strength, channel.loss, channel.spread, channel.loci, *models,
+                channel.strength, channel.loss, channel.spread, *self._near(), channel.loci,
+                *models,
                 _skill(self.shown), _skill(self.known), copied,
             )  # fmt: skip
             return
         run_blocks(
             kernels.transmit, blocks, threads, self.code.counted, channel.choice, channel.path,
             channel.models, channel.candidates, channel.copying, channel.fidelity,
-            channel.capacity, channel.strength, 0, channel.compression, channel.most,
-            channel.loci, *models, self.shown, self.known, copied,
+            channel.capacity, channel.strength, *self._near(), 0, channel.compression,
+            channel.most, channel.loci, *models, self.shown, self.known, copied,
         )  # fmt: skip
 
     def _from_peers(
@@ -180,24 +192,42 @@ class Culture:
         run_blocks(
             kernels.transmit, replicates * -(-agents // kernels.BLOCK), threads, False,
             channel.peer_choice, choice.OBLIQUE, channel.peers, 1, channel.copying,
-            channel.fidelity, channel.capacity, channel.strength, 1, 1.0, np.inf, loci, keys,
-            generation, count, genes, count, self.payoff, nothing, self.parent, self.mate,
-            nothing, self.known.copy(), self.known, np.zeros((replicates, 0), np.uint8),
+            channel.fidelity, channel.capacity, channel.strength, *self._near(), 1, 1.0, np.inf,
+            loci, keys, generation, count, genes, count, self.payoff, nothing, self.parent,
+            self.mate, nothing, self.known.copy(), self.known, np.zeros((replicates, 0), np.uint8),
         )  # fmt: skip
 
+    def _near(self) -> tuple[Near, float]:
+        """Return among whom models are, and the chance that one stands elsewhere."""
+        structure = self.structure
+        return (ANYWHERE, 0.0) if structure is None else (structure.models, structure.contact)
+
     def _weights(self) -> F64:
-        """Return (R, N) cumulated weights of the models, or nothing where all weigh the same."""
+        """Return (R, N) cumulated weights of the models, or nothing where all weigh the same.
+
+        Where models are near, (R, M): cumulated within each neighbourhood.
+        """
         channel = self.code.channel
         if channel is None or channel.choice != choice.PAYOFF:
             return np.zeros((self.before.size, 0))
         alive = np.arange(self.payoff.shape[1])[None, :] < self.before[:, None]
+        near, _ = self._near()
+        if near.group.size and channel.best:
+            return self._cumulated(near, True, np.where(alive, self.payoff, -np.inf))
         if channel.best:
             most = np.where(alive, self.payoff, -np.inf).argmax(axis=1)
             return np.asarray(np.arange(alive.shape[1])[None, :] >= most[:, None], np.float64)
         pull = np.where(alive, channel.strength * self.payoff, -np.inf)
         top = pull.max(axis=1, initial=-np.inf, keepdims=True)
         weights: F64 = np.exp(pull - np.where(np.isfinite(top), top, 0.0))
+        if near.group.size:
+            return self._cumulated(near, False, weights)
         return np.cumsum(weights, axis=1)
+
+    def _cumulated(self, near: Near, best: bool, weights: F64) -> F64:
+        cdf = np.empty((weights.shape[0], near.member.size))
+        run_blocks(cumulate, weights.shape[0], 1, near, best, weights, cdf)
+        return cdf
 
     def _efforts(self) -> F64:
         """Return (R, N) efforts of the models in teaching, or nothing where nobody teaches."""

@@ -119,7 +119,7 @@ class Engine:
         if self.resolved.culture is not None:
             shape = (self.keys.size, self.population.agents)
             paired = self.resolved.recombination != reproduce.CLONAL
-            self.culture = Culture(self.resolved.culture, *shape, paired)
+            self.culture = Culture(self.resolved.culture, *shape, paired, self.resolved.structure)
         self.ledger = Ledger(
             self.resolved,
             self.population,
@@ -140,7 +140,7 @@ class Engine:
         self._life = None  # other parameters may be of other types
         self.ledger.rebase(self.population)
         if self.culture is not None and resolved.culture is not None:
-            self.culture.code = resolved.culture
+            self.culture.code, self.culture.structure = resolved.culture, resolved.structure
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return copies of all that the following generations depend on.

@@ -120,7 +120,7 @@ def _near(
         _fill_fitness(resolved, keys, generation, count, criterion, fitness, threads)
         _guard(resolved, fitness, count, generation)
         _nobody_without_fitness(fitness, count, pedigree.born)
-        run_blocks(near.cumulate, replicates, threads, structure.parents, fitness, cdf)
+        run_blocks(near.cumulate, replicates, threads, structure.parents, False, fitness, cdf)
     for purpose, source in drawn:
         if code.kind == "tournament":
             run_blocks(

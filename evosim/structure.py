@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evosim.errors import UserError
-from evosim.kernels.near import Near
+from evosim.kernels.near import ANYWHERE, Near
 from evosim.scenario.structure import Demes, Network
 
 if TYPE_CHECKING:
@@ -18,19 +18,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StructureCode:
-    """Whom newborns at each place may have as parents.
+    """Whom newborns at each place may have as parents and as models.
 
     Attributes
     ----------
-    parents : Near
-    migration : float
-        Chance that a parent stands elsewhere.
+    parents, models : Near
+        Models `ANYWHERE` where they are drawn from all agents.
+    migration, contact : float
+        Chances that a parent, a model stands elsewhere.
     deme : (N,) int64
         Deme of each place; length 0 on a network.
     """
 
     parents: Near
+    models: Near
     migration: float
+    contact: float
     deme: NDArray[np.int64]
 
 
@@ -60,7 +63,9 @@ def make_structure(model: ScenarioModel) -> StructureCode | None:
     crowd = _near(np.zeros(agents, np.int64), [range(agents)], [[]])
     return StructureCode(
         parents=crowd if spec.parents == "global" else near,
+        models=ANYWHERE if spec.models == "global" else near,
         migration=spec.migration,
+        contact=spec.contact,
         deme=deme,
     )
 

@@ -98,6 +98,35 @@ def arrived(key, generation, agent, purpose, fidelity, shown, own, words_of_row)
     return own
 
 
+def near_by(p, agent, four):
+    """Members of the neighbourhood that is drawn from at a place, and where they stand in it."""
+    near = p["near"]
+    g = int(near.group[agent])
+    if four[2] / 2**32 < p["contact"]:
+        away = near.away[near.away_start[g] : near.away_start[g + 1]]
+        g = int(away[four[3] * away.size >> 32]) if away.size else g
+    at = slice(near.start[g], near.start[g + 1])
+    return near.member[at], at
+
+
+def local_model(p, r, agent, k, key, g, purpose):
+    """The k-th model of a newborn among those near it."""
+    if p["choice"] == kernels.BEST:
+        drawn = []
+        for c in range(p["candidates"]):
+            four = words(key, g, agent, purpose, k * p["candidates"] + c)
+            those, _ = near_by(p, agent, four)
+            drawn.append(those[four[0] * those.size >> 32])
+        return int(max(drawn, key=lambda i: p["payoff"][r, i]))
+    four = words(key, g, agent, purpose, k)
+    those, at = near_by(p, agent, four)
+    if p["choice"] == kernels.PAYOFF:
+        cdf = p["cdf"][r, at]
+        u = uniform(key, g, agent, purpose, k) * cdf[-1]
+        return int(next(i for i, upto in zip(those, cdf, strict=True) if upto > u))
+    return int(those[four[0] * those.size >> 32])
+
+
 def model(p, r, agent, k):
     """The k-th model of a newborn."""
     key, g, before = p["keys"][r], p["generation"], int(p["before"][r])
@@ -105,6 +134,8 @@ def model(p, r, agent, k):
     purpose = philox.MODEL + later
     if p["path"] == kernels.VERTICAL:
         return int(p["parent"][r, agent] if k == 0 else p["mate"][r, agent])
+    if p["near"].group.size:
+        return local_model(p, r, agent, k, key, g, purpose)
     if p["choice"] == kernels.PAYOFF:
         u = uniform(key, g, agent, purpose, k) * p["cdf"][r, before - 1]
         return next(i for i in range(before) if p["cdf"][r, i] > u)

@@ -17,6 +17,8 @@ from reference_culture import (
 
 from evosim.kernels import choice, finding
 from evosim.kernels import culture as kernels
+from evosim.kernels.near import ANYWHERE, cumulate
+from evosim.structure import _near
 
 R, N, ITEMS = 2, 70, 150
 WORDS = 3
@@ -35,7 +37,8 @@ def case(rng, **given):
     p = {
         "counted": False, "choice": choice.RANDOM, "path": choice.OBLIQUE, "models": 2,
         "candidates": 1, "copying": 1.0, "fidelity": 0.9, "capacity": 10**9, "strength": 1.0,
-        "turn": 0, "compression": 1.0, "most": np.inf, "loss": 0.0, "spread": 0.0,
+        "near": ANYWHERE, "contact": 0.0, "turn": 0, "compression": 1.0, "most": np.inf,
+        "loss": 0.0, "spread": 0.0,
         "loci": np.full(5, -1), "keys": KEYS[:R], "generation": 7,
         "count": np.array([N, N - 3]), "genes": rng.random((R, N, 3)).astype(np.float32) * 2.2,
         "before": np.array([N - 1, N]), "payoff": payoff, "cdf": np.cumsum(payoff + 0.5, axis=1),
@@ -51,6 +54,10 @@ def case(rng, **given):
         p["shown"] = np.stack([number, volume], axis=2).astype(np.uint64)[..., : p["counted"]]
     if given.get("taught"):
         p["effort"] = rng.random((R, N))
+    if given.get("demes"):
+        p |= {"near": DEMES, "contact": 0.3, "before": np.array([N, N])}
+        p["cdf"] = np.empty((R, DEMES.member.size))
+        cumulate(0, R, DEMES, False, payoff + 0.5, p["cdf"])
     return p
 
 
@@ -80,10 +87,20 @@ CASES = {
     "counted, capacity": {"counted": 1, "models": 1, "capacity": 10, "fidelity": 0.3},
     "volume": {"counted": 2, "models": 1},
     "volume, compression": {"counted": 2, "models": 1, "compression": 0.5, "most": 9.0 * HALF},
+    "demes": {"demes": True, "models": 3},
+    "demes, payoff": {"demes": True, "choice": choice.PAYOFF},
+    "demes, best": {"demes": True, "choice": choice.BEST, "candidates": 3},
+    "demes, peers": {"demes": True, "turn": 1},
     "nobody before": {"before": np.array([0, N])},
 }
 
+#: Seven demes of ten, and strangers from any other.
+DEMES = _near(
+    np.arange(N) // 10, [*np.arange(N).reshape(7, 10), range(N)],
+    [*([e for e in range(7) if e != d] for d in range(7)), []],
+)  # fmt: skip
 CHOOSING = ("choice", "path", "models", "candidates", "copying", "fidelity", "capacity")
+NEAR = ("near", "contact")
 MODELS = (
     "loci", "keys", "generation", "count", "genes", "before", "payoff", "cdf", "parent", "mate",
     "effort",
@@ -94,7 +111,8 @@ def transmitted(p):
     known = np.full_like(p["shown"], 2**64 - 1) if p["turn"] == 0 else p["known"].copy()
     kernels.transmit(
         0, R * -(-N // kernels.BLOCK), bool(p["counted"]),
-        *(p[name] for name in (*CHOOSING, "strength", "turn", "compression", "most", *MODELS)),
+        *(p[name] for name in (*CHOOSING, "strength", *NEAR)),
+        *(p[name] for name in ("turn", "compression", "most", *MODELS)),
         p["shown"], known, p["copied"],
     )  # fmt: skip
     return known
@@ -159,7 +177,7 @@ def test_imitation_against_plain_python(name):
     skill = np.full((R, N), np.nan)
     kernels.imitate(
         0, R * -(-N // kernels.BLOCK), *(p[name] for name in CHOOSING), p["strength"], p["loss"],
-        p["spread"], *(p[name] for name in MODELS), p["skill"], skill, p["copied"],
+        p["spread"], *(p[name] for name in (*NEAR, *MODELS)), p["skill"], skill, p["copied"],
     )  # fmt: skip
     for r in range(R):
         for j in range(0, p["count"][r], 3):

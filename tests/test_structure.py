@@ -11,7 +11,7 @@ from reference import uniform, words
 import evosim
 from evosim.errors import UserError
 from evosim.kernels import near, philox
-from evosim.oracles.structure import island_heterozygosity
+from evosim.oracles.structure import island_heterozygosity, reached
 from evosim.scenario import Scenario
 from evosim.structure import among, make_structure
 
@@ -81,7 +81,7 @@ def test_parents_and_tournaments_against_plain_python(structure):
     fitness = np.where(rng.random((2, 64)) < 0.6, 0.0, rng.random((2, 64)))
     fitness[:, 16:32] = 0.0
     cdf = np.empty((2, code.parents.member.size))
-    near.cumulate(0, 2, code.parents, fitness, cdf)
+    near.cumulate(0, 2, code.parents, False, fitness, cdf)
     parent, winner = np.empty((2, 2, 64), np.int32)
     born = np.full(2, 64)
     rest = (code.parents, 0.3, philox.MATE, KEYS[:2], 5, born)
@@ -152,6 +152,52 @@ def test_the_trajectory_says_what_lies_among_demes():
     assert shares.iloc[-1] > shares.iloc[0]
 
 
+# --- models that are near ------------------------------------------------------------------
+
+KNOWS = {"knowledge": {"pool": "finite", "items": 64}, "channel": {"models": 64}}
+
+
+def spread(structure, generations, **changes):
+    """Agents that know, generation by generation, what the one at place 100 knew."""
+    size = {"agents": 256, "replicates": 2, "generations": 9}
+    grown = engine(tables(structure, population=size, **KNOWS | changes), range(2))
+    grown.step()
+    grown.culture.shown[:] = 0
+    grown.culture.shown[:, 100] = 1
+    grown.culture.payoff[:, 100] = 1
+    known = []
+    for _ in range(generations):
+        grown.step()
+        known.append(grown.culture.shown[..., 0].astype(bool))
+    return known
+
+
+def test_what_one_knew_spreads_along_a_ring_place_by_place():
+    """64 models miss one of three neighbours with probability 5e-12."""
+    for t, known in enumerate(spread(RING, 8), 1):
+        assert (known.sum(axis=1) == reached(t, 2, 256)).all()
+        assert known[:, 100 - t : 101 + t].all()
+    crowd = spread(RING | {"models": "global"}, 2)
+    assert crowd[0].sum() > 4 * 3
+    assert spread({"kind": "network", "graph": "torus"}, 2)[1].sum() == 2 * 13
+
+
+def test_what_one_knew_leaves_a_deme_by_contact_only():
+    demes = {"kind": "demes", "demes": 8, "parents": "global"}
+    own = np.arange(256) // 32 == 100 // 32
+    for known in spread(demes, 6):
+        assert not known[:, ~own].any()
+    assert known[:, own].all()
+    assert spread(demes | {"contact": 0.1}, 6)[-1][:, ~own].any()
+
+
+def test_the_best_near_is_the_model_of_a_whole_neighbourhood():
+    channel = {"choice": "best", "candidates": 0}
+    knowledge = KNOWS["knowledge"] | {"payoff": 1.0}
+    last = spread(DEMES, 2, channel=channel, knowledge=knowledge)[-1]
+    assert last.sum() == 2 * 64
+
+
 # --- the same bits -------------------------------------------------------------------------
 
 
@@ -164,6 +210,21 @@ def test_replicates_alone_and_threads_give_the_same_bits(selection, structure):
     together = history(one)
     assert history(one, threads=3) == together
     assert history(one, replicates=[2])[2] == together[2]
+
+
+@pytest.mark.parametrize("choice", ["random", "payoff"])
+def test_local_models_give_the_same_bits(choice):
+    size = {"agents": 256, "replicates": 4, "generations": 5}
+    one = tables(RING | {"contact": 0.2}, population=size,
+                 knowledge={"pool": "finite", "items": 99, "learning": 9.0},
+                 channel={"models": 2, "fidelity": 0.7, "choice": choice})  # fmt: skip
+    together, alone = engine(one, range(4), 3), engine(one, [2])
+    together._threads = lambda: 3
+    for _ in range(3):
+        together.step()
+        alone.step()
+    assert together.culture.shown.any()
+    assert np.array_equal(together.culture.shown[2], alone.culture.shown[0])
 
 
 # --- bad input -----------------------------------------------------------------------------
@@ -180,6 +241,7 @@ BAD = {
     "nothing to rewire": (
         RING | {"graph": "small-world"}, "structure", "needs rewiring",
     ),
+    "contact without channel": (DEMES | {"contact": 0.1}, "structure.contact", "no channel"),
     "global migration": (DEMES | {"parents": "global"}, "structure", "migration goes with"),
     "an unknown kind": (DEMES | {"kind": "deems"}, "structure.kind", "'deems' is not allowed"),
     "an unknown key": (DEMES | {"migraton": 0.1}, "structure.migraton", "unknown key"),
@@ -198,6 +260,12 @@ def test_bad_input_is_named(name):
 def test_generations_that_overlap_have_no_places():
     with pytest.raises(UserError, match="a place for each agent"):
         Scenario.from_dict(tables(DEMES, "moran"))
+
+
+def test_prestige_is_seen_from_anywhere():
+    with pytest.raises(UserError, match="wherever it stands") as caught:
+        Scenario.from_dict(tables(RING, **KNOWS | {"channel": {"choice": "prestige"}}))
+    assert caught.value.key == "structure.models"
 
 
 def test_networks_without_networkx_are_a_user_error(monkeypatch):

@@ -13,10 +13,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba.core import types
+from llvmlite import ir
+from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from evosim.kernels.accelerate import borrowing, inline
+from evosim.kernels.accelerate import borrowing, inline, inline_borrowing
 from evosim.kernels.philox import double, philox
 
 #: Words that are decided together: two registers of AVX-512, four of AVX2.
@@ -51,6 +52,29 @@ def ones(typingctx, word):
     return types.int64(types.uint64), codegen
 
 
+@intrinsic
+def _fetch_line(typingctx, array, index):
+    """Ask for the cache line of an entry of a contiguous array, counted flat."""
+
+    def codegen(context, builder, sig, args):
+        data = context.make_array(sig.args[0])(context, builder, args[0]).data
+        at = builder.bitcast(builder.gep(data, [args[1]]), ir.IntType(8).as_pointer())
+        whole = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [at.type, whole, whole, whole])
+        prefetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+        builder.call(prefetch, [at, whole(0), whole(3), whole(1)])
+        return context.get_dummy_value()
+
+    return types.none(array, types.intp), codegen
+
+
+@inline
+def fetch(array, first, entries):
+    """Ask for entries of 8 bytes of a contiguous array, to be read soon; it changes nothing."""
+    for k in range(0, entries, 8):
+        _fetch_line(array, first + k)
+
+
 @inline
 def lowest(word):
     """Return the lowest bit of a word that is set."""
@@ -65,7 +89,7 @@ def skipped(key, generation, agent, purpose, draw, slope):
     return np.int64(skip) if skip < NEVER else np.int64(NEVER)
 
 
-@inline
+@inline_borrowing
 def take(key, generation, agent, purpose, draw, fidelity, shown, own):
     """Add to `own` each item of `shown` that it lacks with probability `fidelity`.
 
@@ -246,7 +270,7 @@ def take_words(
     return draw
 
 
-@inline
+@inline_borrowing
 def arrive(
     key, generation, agent, purpose, draw, fidelity, digits, shown, who, n, known, bits, state
 ):  # fmt: skip

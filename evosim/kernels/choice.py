@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from evosim.kernels.accelerate import inline
+from evosim.kernels.near import anyone_at, weighted_at
 from evosim.kernels.philox import COPYING, FOLLOW, MODEL, PASS, below, double, philox, uniform
 
 RANDOM = 0
@@ -30,12 +31,16 @@ def expressed(genes, locus, value, most):
 
 @inline
 def model_of(
-    choice, path, candidates, strength, purpose, key, generation, agent, k, before, payoff, cdf,
-    parent, mate,
+    choice, path, candidates, strength, near, contact, purpose, key, generation, agent, k, before,
+    payoff, cdf, parent, mate,
 ):  # fmt: skip
     """Return the k-th model of a newborn among `before` agents of the previous generation."""
     if path == VERTICAL:
         return np.int64(parent[agent]) if k == 0 else np.int64(mate[agent])
+    local = near.group.size > 0
+    if choice == PAYOFF and local:
+        w0, w1, w2, w3 = philox(key, generation, agent, purpose, k)
+        return weighted_at(near, agent, contact, cdf, w0, w1, w2, w3)
     if choice == PAYOFF:
         u = uniform(key, generation, agent, purpose, k) * cdf[before - 1]
         low, high = 0, before - 1
@@ -49,8 +54,10 @@ def model_of(
     if choice == BEST:
         best = np.int64(-1)
         for c in range(candidates):
-            word, _, _, _ = philox(key, generation, agent, purpose, k * candidates + c)
+            word, _, w2, w3 = philox(key, generation, agent, purpose, k * candidates + c)
             other = below(word, before)
+            if local:
+                other = anyone_at(near, agent, contact, word, w2, w3)
             if best < 0 or payoff[other] > payoff[best]:
                 best = other
         return best
@@ -62,14 +69,16 @@ def model_of(
             if double(a, b) >= strength:
                 break
             at = np.int64(below(c, at))
-    word, _, _, _ = philox(key, generation, at, purpose, k)
+    word, _, w2, w3 = philox(key, generation, at, purpose, k)
+    if local:
+        return anyone_at(near, agent, contact, word, w2, w3)
     return below(word, before)
 
 
 @inline
 def choose(
-    who, choice, path, models, candidates, copying, strength, turn, loci, key, generation, agent,
-    genes, before, payoff, cdf, parent, mate,
+    who, choice, path, models, candidates, copying, strength, near, contact, turn, loci, key,
+    generation, agent, genes, before, payoff, cdf, parent, mate,
 ):  # fmt: skip
     """Write the models of a newborn and return how many it has: none if it does not copy."""
     if before == 0:
@@ -80,7 +89,7 @@ def choose(
     n = int(expressed(genes, loci[MODELS_GENE], models, MOST_MODELS) + 0.5)
     for k in range(n):
         who[k] = model_of(
-            choice, path, candidates, strength, MODEL + turn * PASS, key, generation, agent, k,
-            before, payoff, cdf, parent, mate,
+            choice, path, candidates, strength, near, contact, MODEL + turn * PASS, key,
+            generation, agent, k, before, payoff, cdf, parent, mate,
         )  # fmt: skip
     return n

@@ -12,13 +12,14 @@ import math
 
 import numpy as np
 
-from evosim.kernels.accelerate import inline, kernel
+from evosim.kernels.accelerate import borrowing, inline, kernel
 from evosim.kernels.arrivals import (
     CHUNK,
     DIGITS,
     LONGEST,
     MERGED,
     arrive,
+    fetch,
     lowest,
     ones,
     skipped,
@@ -80,8 +81,8 @@ def taught(fidelity, effort, model):
 @kernel
 def transmit(
     first, last, counted, choice, path, models, candidates, copying, fidelity, capacity, strength,
-    turn, compression, most, loci, keys, generation, count, genes, before, payoff, cdf, parent,
-    mate, effort, shown, known, copied,
+    near, contact, turn, compression, most, loci, keys, generation, count, genes, before, payoff,
+    cdf, parent, mate, effort, shown, known, copied,
 ):  # fmt: skip
     """Write what the newborns of the blocks first..last-1 receive.
 
@@ -101,6 +102,10 @@ def transmit(
         Probability that a newborn copies at all; that an item of a model is received.
     strength : float
         Of prestige.
+    near : Near
+        Among whom models are; `ANYWHERE` for all.
+    contact : float
+        Chance that a model stands elsewhere.
     turn : int
         0: from the previous generation; 1: added to what is there, from peers.
     compression, most : float
@@ -113,7 +118,8 @@ def transmit(
     genes : (R, N, L) float32
         Of the newborns.
     payoff, cdf : (R, N) float64
-        Of the models; `cdf` has length 0 on the last axis unless PAYOFF.
+        Of the models; `cdf` has length 0 on the last axis unless PAYOFF, and follows the members
+        of neighbourhoods where there are such.
     parent, mate : (R, N) int32
         `mate` has length 0 on the last axis with one parent.
     effort : (R, N) float64
@@ -125,53 +131,76 @@ def transmit(
     copied : (R, N) uint8
         Overwritten with whether a newborn had a model; length 0 on the last axis to leave it.
     """
+    words = known.shape[2]
+    _transmit(
+        first, last, counted, choice, path, models, candidates, copying, fidelity, capacity,
+        strength, near, contact, turn, compression, most, loci, keys, generation, count, genes,
+        before, payoff, cdf, parent, mate, effort, shown, known, copied,
+        np.empty((BLOCK, MOST_MODELS), np.int64), np.empty(BLOCK, np.int64),
+        np.empty((1, words), np.uint64), np.zeros(1, np.int64),
+        np.empty(MERGED * LONGEST, np.uint64), np.empty(CHUNK * DIGITS, np.uint64),
+        np.empty(5 * CHUNK, np.uint64),
+    )  # fmt: skip
+
+
+@borrowing
+def _transmit(
+    first, last, counted, choice, path, models, candidates, copying, fidelity, capacity, strength,
+    near, contact, turn, compression, most, loci, keys, generation, count, genes, before, payoff,
+    cdf, parent, mate, effort, shown, known, copied,
+    models_of, many, common, nobody_else, digits, bits, state,
+):  # fmt: skip
+    """Transmit as `transmit` says, in the scratch given: without it slices count references."""
     agents, words = known.shape[1], known.shape[2]
     per = (agents + BLOCK - 1) // BLOCK
-    who = np.empty(MOST_MODELS, np.int64)
-    common, nobody_else = np.empty((1, words), np.uint64), np.zeros(1, np.int64)
-    digits, of = np.empty(MERGED * LONGEST, np.uint64), -1.0
-    bits, state = np.empty(CHUNK * DIGITS, np.uint64), np.empty(5 * CHUNK, np.uint64)
+    of = -1.0
     purpose = FIDELITY + turn * PASS
     for block in range(first, last):
         r = block // per
-        key = keys[r]
+        key, rows, all_known, own_genes = keys[r], shown[r], known[r], genes[r]
+        pays, upto, mother, father, effort_of = payoff[r], cdf[r], parent[r], mate[r], effort[r]
         start = (block - r * per) * BLOCK
         for j in range(start, min(start + BLOCK, count[r])):
-            own = known[r, j]
+            who = models_of[j - start]
+            many[j - start] = choose(
+                who, choice, path, models, candidates, copying, strength, near, contact, turn,
+                loci, key, generation, j, own_genes[j], before[r], pays, upto, mother, father,
+            )  # fmt: skip
+            for k in range(many[j - start]):
+                # The block's rows are on their way before the first of them is read.
+                fetch(shown, (r * agents + who[k]) * words, min(words, CHUNK))
+        for j in range(start, min(start + BLOCK, count[r])):
+            own, who, n = all_known[j], models_of[j - start], many[j - start]
             if turn == 0:
                 own[:] = np.uint64(0)
-            n = choose(
-                who, choice, path, models, candidates, copying, strength, turn, loci, key,
-                generation, j, genes[r, j], before[r], payoff[r], cdf[r], parent[r], mate[r],
-            )  # fmt: skip
             if copied.shape[1]:
                 copied[r, j] = n > 0
             if n == 0:
                 continue
-            f = expressed(genes[r, j], loci[FIDELITY_GENE], fidelity, 1.0)
+            f = expressed(own_genes[j], loci[FIDELITY_GENE], fidelity, 1.0)
             if counted:
-                f = taught(f, effort[r], who[0])
-                number(key, generation, j, f, capacity, compression, most, shown[r, who[0]], own)
+                f = taught(f, effort_of, who[0])
+                number(key, generation, j, f, capacity, compression, most, rows[who[0]], own)
                 continue
             if effort.shape[1]:
                 # Each model teaches with an effort of its own.
                 draw = 0
                 for k in range(n):
-                    chance = taught(f, effort[r], who[k])
-                    draw = take(key, generation, j, purpose, draw, chance, shown[r, who[k]], own)
+                    chance = taught(f, effort_of, who[k])
+                    draw = take(key, generation, j, purpose, draw, chance, rows[who[k]], own)
             else:
                 if f != of:
                     write_digits(f, digits)
                     of = f
                 if choice == CONFORMIST:
-                    majority(shown[r], who, n, common[0])
+                    majority(rows, who, n, common[0])
                     arrive(
                         key, generation, j, purpose, 0, f, digits, common, nobody_else, 1,
-                        known[r], bits, state,
+                        all_known, bits, state,
                     )  # fmt: skip
                 else:
                     arrive(
-                        key, generation, j, purpose, 0, f, digits, shown[r], who, n, known[r],
+                        key, generation, j, purpose, 0, f, digits, rows, who, n, all_known,
                         bits, state,
                     )  # fmt: skip
             if capacity >= 64 * words:
@@ -199,8 +228,8 @@ def number(key, generation, agent, fidelity, capacity, compression, most, shown,
 @kernel
 def imitate(
     first, last, choice, path, models, candidates, copying, fidelity, capacity, strength, loss,
-    spread, loci, keys, generation, count, genes, before, payoff, cdf, parent, mate, effort, shown,
-    known, copied,
+    spread, near, contact, loci, keys, generation, count, genes, before, payoff, cdf, parent, mate,
+    effort, shown, known, copied,
 ):  # fmt: skip
     """Write the skills that the newborns of the blocks first..last-1 imitate (Henrich 2004).
 
@@ -226,8 +255,9 @@ def imitate(
         for j in range(start, min(start + BLOCK, count[r])):
             known[r, j] = 0.0
             n = choose(
-                who, choice, path, models, candidates, copying, strength, 0, loci, keys[r],
-                generation, j, genes[r, j], before[r], payoff[r], cdf[r], parent[r], mate[r],
+                who, choice, path, models, candidates, copying, strength, near, contact, 0, loci,
+                keys[r], generation, j, genes[r, j], before[r], payoff[r], cdf[r], parent[r],
+                mate[r],
             )  # fmt: skip
             if copied.shape[1]:
                 copied[r, j] = n > 0

@@ -1,4 +1,4 @@
-"""Who is near a place: parents drawn from neighbourhoods.
+"""Who is near a place: parents and models drawn from neighbourhoods.
 
 A newborn takes the place with its own number. Each place has a neighbourhood, and each
 neighbourhood others that strangers come from. In a well-mixed population nothing here is called.
@@ -42,6 +42,10 @@ class Near(NamedTuple):
     away: np.ndarray
 
 
+#: Everybody is near everybody.
+ANYWHERE = Near(*(np.zeros(0, np.int64) for _ in range(5)))
+
+
 @inline
 def group_at(near, place, elsewhere, w2, w3):
     """Return the neighbourhood that is drawn from at a place, by two 32-bit words."""
@@ -52,6 +56,14 @@ def group_at(near, place, elsewhere, w2, w3):
         if n > 0:
             g = near.away[first + below(w3, n)]
     return g
+
+
+@inline
+def anyone_at(near, place, elsewhere, w0, w2, w3):
+    """Return a random member of the neighbourhood that is drawn from."""
+    g = group_at(near, place, elsewhere, w2, w3)
+    first = near.start[g]
+    return near.member[first + below(w0, near.start[g + 1] - first)]
 
 
 @inline
@@ -80,11 +92,13 @@ def weighted_at(near, place, elsewhere, cdf, w0, w1, w2, w3):
 
 
 @kernel
-def cumulate(first, last, near, weights, cdf):
+def cumulate(first, last, near, best, weights, cdf):
     """Cumulate weights within each neighbourhood, for the replicates first..last-1.
 
     Parameters
     ----------
+    best : bool
+        Whether only the member with the largest weight counts (the first of equals).
     weights : (R, N) float64
     cdf : (R, M) float64
         Overwritten.
@@ -92,6 +106,14 @@ def cumulate(first, last, near, weights, cdf):
     for r in range(first, last):
         for g in range(near.start.size - 1):
             begin, end = near.start[g], near.start[g + 1]
+            if best:
+                top = begin
+                for m in range(begin, end):
+                    if weights[r, near.member[m]] > weights[r, near.member[top]]:
+                        top = m
+                for m in range(begin, end):
+                    cdf[r, m] = 1.0 if m >= top else 0.0
+                continue
             total = 0.0
             for m in range(begin, end):
                 total += weights[r, near.member[m]]

@@ -11,7 +11,7 @@ called approximations are lines to plot; test a simulator against the exact ones
 - `trajectories`, `learning`, `lockin`: expected updates of learners, exploration that ends.
 - `exploration`, `hotstove`, `credit`, `frozen`: what learners find, shun, credit and unlearn.
 - `aliasing`: the best return, and the best that percepts allow.
-- `structure`: demes that drift apart.
+- `structure`: demes that drift apart, spread along a ring.
 - `culture`, `innovation`: stocks and slopes of cultural channels, lost skill, copying that pays.
 - `stopping`, `tails`, `loops`, `rungs`: cutoffs, proxies, costly loops, thresholds of scenarios.
 """
@@ -192,7 +192,7 @@ from evosim.oracles.stopping import (
     secretary_optimum,
     secretary_success,
 )
-from evosim.oracles.structure import island_heterozygosity
+from evosim.oracles.structure import island_heterozygosity, reached
 from evosim.oracles.tails import (
     best_by_proxy,
     selected_correlation,
@@ -312,6 +312,7 @@ __all__ = [
     "price_partition",
     "price_two_level",
     "quasispecies",
+    "reached",
     "reflex_frozen",
     "reflex_turns",
     "reinforce_expected_update",

@@ -30,3 +30,16 @@ def island_heterozygosity(
     step = np.array([[same * apart, 1.0 - same], [meet * apart, 1.0 - meet]])
     within, between = np.linalg.matrix_power(step, generations) @ np.array([start, start])
     return float(within), float(between)
+
+
+def reached(generations: int, near: int, places: int) -> int:
+    """Return how many places of a ring know what one knew, if everyone near always copies.
+
+    Parameters
+    ----------
+    generations : int
+    near : int
+        Neighbours on both sides together.
+    places : int
+    """
+    return min(places, near * generations + 1)

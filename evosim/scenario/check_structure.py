@@ -26,3 +26,14 @@ def check_structure(model: ScenarioModel) -> None:
             key="selection.kind",
             allowed=SCHEMES,
         )
+    if spec.contact and model.channel is None:
+        raise UserError(
+            "there is no channel", key="structure.contact", allowed="0, or a table [channel]"
+        )
+    prestige = model.channel is not None and model.channel.choice == "prestige"
+    if prestige and spec.models == "local":
+        raise UserError(
+            "prestige is what all see: whom an earlier newborn chose, wherever it stands",
+            key="structure.models",
+            allowed="'global', or another channel.choice",
+        )

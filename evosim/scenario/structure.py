@@ -19,15 +19,23 @@ class _Structure(Table):
         description="chance that a newborn's parent stands elsewhere: in another deme, or "
         "anywhere on a network",
     )
+    contact: Probability = Field(
+        default=0.0, description="chance that a model of the channel stands elsewhere"
+    )
     parents: Reach = Field(
         default="local",
         description="local: the places near one compete for it; global: all agents do",
+    )
+    models: Reach = Field(
+        default="local", description="local: oblique models stand near a newborn; global: anywhere"
     )
 
     @model_validator(mode="after")
     def _reaches(self) -> _Structure:
         if self.migration and self.parents == "global":
             raise ValueError("migration goes with parents = 'local'")
+        if self.contact and self.models == "global":
+            raise ValueError("contact goes with models = 'local'")
         return self
 
 
