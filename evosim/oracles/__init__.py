@@ -150,6 +150,12 @@ from evosim.oracles.price import (
     price_partition,
     price_two_level,
 )
+from evosim.oracles.pursuit import (
+    best_weight,
+    estimate_threshold,
+    luck_threshold,
+    weighed_success,
+)
 from evosim.oracles.quantitative import (
     breeders_response,
     expected_maximum,
@@ -231,6 +237,7 @@ __all__ = [
     "action_values",
     "best_by_proxy",
     "best_of_fixation",
+    "best_weight",
     "birth_death_fixation",
     "birth_death_matrix",
     "breeders_response",
@@ -259,6 +266,7 @@ __all__ = [
     "error_class_matrix",
     "error_threshold",
     "establishment_probability",
+    "estimate_threshold",
     "expected_heterozygosity",
     "expected_maximum",
     "expected_return",
@@ -290,6 +298,7 @@ __all__ = [
     "lande_response",
     "loop_trait_moments",
     "loop_value",
+    "luck_threshold",
     "masked_share",
     "master_frequency",
     "moran_fixation",
@@ -353,6 +362,7 @@ __all__ = [
     "trust_gain",
     "two_peak_crossing",
     "unbounded_slope",
+    "weighed_success",
     "wright_fisher_diploid_matrix",
     "wright_fisher_matrix",
 ]

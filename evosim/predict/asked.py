@@ -75,7 +75,7 @@ def ask(engine: Engine, lives: Lives, when: str, probes: Sequence[Probe]) -> Ask
             weight = np.broadcast_to(weight, action.shape[:2])
             worth = np.broadcast_to(worth, action.shape)
         else:
-            places = places_of(world, np.eye(len(world.percept))[probe.variant])
+            places = places_of(world, np.eye(len(world.percept))[probe.variants].mean(axis=0))
             seen = observe_training(engine, lives, when, places)
             percept, worth, action = places.percept, seen.worth, seen.action
             weight = seen.weight / len(probes)
@@ -99,7 +99,8 @@ def check_asked(world: TabularWorld, probes: Sequence[Probe]) -> None:
         As `ask`.
     """
     for probe in probes:
-        dynamics(world, probe.variant)
+        for variant in probe.variants.tolist():
+            dynamics(world, variant)
 
 
 def _place_worth(probe: Probe, world: TabularWorld) -> F64:
