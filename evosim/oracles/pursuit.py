@@ -58,6 +58,16 @@ def luck_threshold(missed: float, slope: float, episodes: int) -> float:
         beta > 0 of fitness exp(beta x), x the mean payoff per episode.
     episodes : int
         E >= 1, per life.
+
+    Returns
+    -------
+    float
+        In units of the mean payoff per episode.
+
+    Raises
+    ------
+    ValueError
+        If a number lies outside its range.
     """
     d = _checks.number("missed", missed, 0.0, 1.0, below=True)
     beta = _checks.number("slope", slope, 0.0, above=True)
@@ -85,6 +95,11 @@ def weighed_success(
     -------
     usual, odd : arrays
         By 1024 quasi-random draws, within about 0.003.
+
+    Raises
+    ------
+    ValueError
+        If a number lies outside its range.
     """
     s = _checks.number("noise", noise, 0.0)
     x, h = np.broadcast_arrays(np.asarray(steepness, float), np.asarray(habit, float))
@@ -115,6 +130,16 @@ def estimate_threshold(
         A >= 2.
     most : float
         Largest weight.
+
+    Returns
+    -------
+    float
+        0 where no weight pays at any cost.
+
+    Raises
+    ------
+    ValueError
+        If a number lies outside its range.
     """
     weight, payoff = _payoffs(novelty, noise, temperature, actions, most)
     gain = payoff.max(axis=1)[1:] - (1.0 - novelty)
@@ -133,9 +158,19 @@ def best_weight(
         As in `estimate_threshold`.
     cost : float
         c >= 0 per unit of weight.
+
+    Returns
+    -------
+    float
+        0 beyond the boundary.
+
+    Raises
+    ------
+    ValueError
+        If a number lies outside its range.
     """
     weight, payoff = _payoffs(novelty, noise, temperature, actions, most)
-    net = payoff.max(axis=1) - cost * weight
+    net = payoff.max(axis=1) - _checks.number("cost", cost, 0.0) * weight
     net[0] = 1.0 - novelty  # a habit without bound
     return float(weight[int(np.argmax(net))])
 
