@@ -29,17 +29,29 @@ def test_a_plan_is_written_by_a_process_of_its_own(tmp_path):
 
 
 def test_a_timed_study_does_its_runs(tmp_path):
-    wall, seconds = studies._timed(tmp_path / "few", 3, 4, 1, 20)
-    assert len(seconds) == 3
+    clock = studies._Clock()
+    wall, seconds = studies._timed(tmp_path / "few", 3, 4, 1, 20, clock)
+    assert len(seconds) == len(clock.ends) == 3
+    assert clock.ends == sorted(clock.ends)
     assert 0 < sum(seconds) < wall
 
 
 def test_the_overhead_is_that_of_the_runs_and_not_of_the_start(tmp_path, monkeypatch):
-    def timed(folder, runs, *sizes):
-        return 5.0 + runs * (0.25 + 0.01), [0.25] * runs
+    now = 100.0
 
+    def timed(folder, runs, generations, workers, agents, clock):
+        nonlocal now
+        clock.start(runs)
+        now += 5.0  # the worker's start
+        for k in range(runs):
+            now += 0.25 + 0.01 + (3.0 if k == 7 else 0.0)  # once another program is in the way
+            clock.advance(1, "runs")
+        now += 0.002 * runs  # tables
+        return now, [0.25] * runs
+
+    monkeypatch.setattr(studies, "perf_counter", lambda: now)
     monkeypatch.setattr(studies, "_timed", timed)
-    assert studies._overhead(tmp_path / "short", 40) == pytest.approx(0.01)
+    assert studies._overhead(tmp_path / "short", 40) == pytest.approx(0.012)
 
 
 def test_the_table_judges_each_target():

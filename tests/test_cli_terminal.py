@@ -99,6 +99,7 @@ def test_the_bar_shows_speed_and_goes_away():
     assert "base" in shown
     assert "10/10" in shown
     assert "generations/s" in shown
+    assert re.search(r"0:00:0\d", shown)  # the time left
     assert shown.endswith("\x1b[2K") or shown.rstrip("\r\n").endswith("\x1b[2K")
 
 

@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -76,7 +77,8 @@ class Studies:
         Long runs an hour with one worker and with two: whole studies, from the call to the tables,
         the workers' start included; the kernels are compiled before.
     overhead : float
-        Seconds beside its own that a short run costs with one worker, median over the study.
+        Seconds beside its own that a short run costs with one worker: from one run's end to the
+        next one's, median over the study, and its part of putting the tables together.
     planned : int
         Runs of the large plan.
     plan_seconds : float
@@ -156,7 +158,12 @@ def _written(folder: Path, generations: int, agents: int) -> dict[str, Any]:
 
 
 def _timed(
-    folder: Path, runs: int, generations: int, workers: int, agents: int = 1_000
+    folder: Path,
+    runs: int,
+    generations: int,
+    workers: int,
+    agents: int = 1_000,
+    clock: _Clock | None = None,
 ) -> tuple[float, list[float]]:
     """Do a study of so many runs; return its seconds, and each run's own."""
     import evosim
@@ -165,7 +172,7 @@ def _timed(
     rates = [0.05 + 0.001 * k for k in range(runs)]
     design = {"kind": "grid", "parameters": {"genome.policy.mutation": rates}}
     began = perf_counter()
-    study = evosim.study({**head, "design": design}, folder / "out", workers=workers)
+    study = evosim.study({**head, "design": design}, folder / "out", workers, clock)
     seconds = perf_counter() - began
     return seconds, study.runs["wall_seconds"].astype(float).tolist()
 
@@ -176,17 +183,32 @@ def _generations(folder: Path) -> int:
     return max(1, int(400 * LONG / median(seconds)))
 
 
+class _Clock:
+    """A progress that notes when each run ended; see `evosim.progress.Progress`."""
+
+    def __init__(self) -> None:
+        self.ends: list[float] = []
+
+    def start(self, total: int) -> None:
+        self.ends.clear()
+
+    def advance(self, n: int, label: str) -> None:
+        self.ends.append(perf_counter())
+
+    def finish(self) -> None:
+        """Nothing more comes."""
+
+
 def _overhead(folder: Path, runs: int) -> float:
     """Return the seconds per run beside the runs' own, without the worker's start.
 
-    The difference of two studies, one with three times the runs of the other.
+    A median, so that what other programs take at times does not enter.
     """
-    few, many = runs // 2, runs + runs // 2
-    spare = []
-    for name, count in (("few", few), ("many", many)):
-        wall, seconds = _timed(folder.with_name(f"{folder.name}-{name}"), count, 4, 1, 20)
-        spare.append(wall - sum(seconds))
-    return (spare[1] - spare[0]) / (many - few)
+    clock = _Clock()
+    _, own = _timed(folder, runs, 4, 1, 20, clock)
+    together = (perf_counter() - clock.ends[-1]) / runs
+    gaps = [end - before for before, end in pairwise(clock.ends)]
+    return together + median(gap - run for gap, run in zip(gaps, own[1:], strict=True))
 
 
 _PLAN = """
