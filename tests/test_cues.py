@@ -50,6 +50,25 @@ def test_toward_by_axis():
     assert column(world, "y") == {f"{x},{y}": -float(y > 0) for y in range(3) for x in range(3)}
 
 
+def test_toward_within_sees_no_further():
+    cues = {"coin": {"toward": "C", "within": 2}}
+    world = build_world(grid("S...C..\n.......", symbols=PLACE, cues=cues))
+    seen = {f"{x},{y}" for x in range(7) for y in range(2) if abs(x - 4) + y <= 2 and x != 4}
+    assert {s for s, v in column(world, "coin").items() if v != 0} == seen
+
+
+def test_place_spans_the_places_of_the_map():
+    cues = {"x": {"place": "x"}, "y": {"place": "y"}}
+    world = build_world(grid("######\n#S...#\n#....#\n#....#\n######", cues=cues))
+    check_world(world)
+    assert [column(world, "x")[f"{x},2"] for x in range(1, 5)] == pytest.approx(
+        [-1, -1 / 3, 1 / 3, 1]
+    )
+    assert [column(world, "y")[f"2,{y}"] for y in range(1, 4)] == [-1, 0, 1]
+    flat = build_world(grid("#S..#", cues={"y": {"place": "y"}}))
+    assert set(column(flat, "y").values()) == {0}
+
+
 def test_toward_reads_0_where_the_symbol_is_absent():
     world = build_world(grid("S.C", "S..", symbols=PLACE, cues={"coin": {"toward": "C"}}))
     assert world.cue[:, 0, 0].tolist() == [1, 0]

@@ -224,6 +224,16 @@ CUES = {
         "cues.x.axis",
         "axis goes with toward",
     ),
+    "within alone": (
+        grid_with({}, cues={"x": {"place": "x", "within": 2}}),
+        "cues.x.within",
+        "within goes with toward",
+    ),
+    "place in a chain": (
+        chain(cues={"x": {"place": "x"}}),
+        "cues.x.place",
+        "does not belong to a chain world",
+    ),
     "unknown symbol": (
         grid_with({}, cues={"x": {"toward": "c"}}),
         "cues.x.toward",

@@ -195,6 +195,13 @@ class Predict(Table):
         default="likelihood",
         description="how the temperature of OBJ is fitted on training contexts",
     )
+    pattern: Literal["breaks", "keeps", "spanned", "pursuers", "orthogonal"] | None = Field(
+        default=None,
+        description="what the assays put to the test, and analysis/battery.py expects: contexts "
+        "that break a correlation of training (LEDGER better) or keep all (a tie), training whose "
+        "cues span the goal (a tie), agents that plan for payoff (OBJ better), percepts orthogonal "
+        "to those of training (LEDGER no better than chance)",
+    )
 
 
 class Arm(Table):

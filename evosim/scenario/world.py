@@ -295,6 +295,15 @@ class Cue(Table):
         description="grid: sign (-1, 0, 1) of the way to the nearest cell of this symbol",
     )
     axis: Literal["x", "y"] = Field(default="x", description="grid: the axis of `toward`")
+    within: Annotated[int, Field(ge=0)] | None = Field(
+        default=None,
+        description="grid: `toward` reads 0 where the nearest cell is more columns and rows away "
+        "than this, taken together",
+    )
+    place: Literal["x", "y"] | None = Field(
+        default=None,
+        description="grid: where on the map, from -1 (the first column or row of places) to 1",
+    )
     at: str | None = Field(default=None, description="grid: 1 on a cell of this symbol, else 0")
     beside: str | None = Field(
         default=None, description="grid: 1 next to a cell of this symbol, else 0"

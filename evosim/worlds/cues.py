@@ -21,7 +21,7 @@ from evosim.worlds.tabular import F32, F64, I32, TabularWorld
 
 #: Source keys that a cue may have in each kind of world; other kinds: as a graph.
 SOURCES: dict[str, tuple[str, ...]] = {
-    "grid": ("value", "toward", "at", "beside", "distance", "context", "one_hot"),
+    "grid": ("value", "toward", "at", "beside", "distance", "place", "context", "one_hot"),
     "bandit": ("value", "context", "one_hot"),
     "gymnasium": ("value", "states", "context", "one_hot", "factors"),
 }
@@ -32,6 +32,7 @@ _ALL_SOURCES = (
     "at",
     "beside",
     "distance",
+    "place",
     "states",
     "context",
     "one_hot",
@@ -230,11 +231,13 @@ def _columns(
             if state not in tables.states:
                 raise unknown("state", state, tables.states, f"cues.{name}.states.{state}")
             values[:, tables.states.index(state), 0] = value
+    elif source == "place":
+        values[:, :, 0] = _place(tables.position[:, "xy".index(str(cue.place))])
     else:
         symbol = str(getattr(cue, source))
         _check_symbol(tables, symbol, source, f"cues.{name}.{source}")
         for c, rows in enumerate(tables.layout):
-            values[c, :, 0] = _map_cue(tables, c, rows, source, symbol, cue.axis)
+            values[c, :, 0] = _map_cue(tables, c, rows, source, symbol, cue)
     return [name], values
 
 
@@ -253,6 +256,10 @@ def _source(kind: str, name: str, cue: Cue) -> str:
         raise UserError(what, key=f"cues.{name}", allowed=f"exactly one of {', '.join(allowed)}")
     if cue.axis != "x" and given != ["toward"]:
         raise UserError("axis goes with toward", key=f"cues.{name}.axis", allowed="toward, axis")
+    if cue.within is not None and given != ["toward"]:
+        raise UserError(
+            "within goes with toward", key=f"cues.{name}.within", allowed="toward, within"
+        )
     if cue.context is False:
         raise UserError(
             "false says nothing", key=f"cues.{name}.context", allowed="true, or no such key"
@@ -332,7 +339,7 @@ def _check_symbol(tables: CuelessWorld, symbol: str, source: str, key: str) -> N
 
 
 def _map_cue(
-    tables: CuelessWorld, c: int, rows: Sequence[str], source: str, symbol: str, axis: str
+    tables: CuelessWorld, c: int, rows: Sequence[str], source: str, symbol: str, cue: Cue
 ) -> F64:
     cells = [(x, y) for y, row in enumerate(rows) for x, char in enumerate(row) if char == symbol]
     if source == "beside":
@@ -342,7 +349,7 @@ def _map_cue(
         return np.array([tuple(p) in here for p in tables.position.tolist()], dtype=np.float64)
     if source == "distance":
         return _distance(tables, c, cells)
-    return _toward(tables.position, cells, "xy".index(axis))
+    return _toward(tables.position, cells, "xy".index(cue.axis), cue.within)
 
 
 def _beside(position: I32, rows: Sequence[str], symbol: str) -> F64:
@@ -356,14 +363,27 @@ def _beside(position: I32, rows: Sequence[str], symbol: str) -> F64:
     )
 
 
-def _toward(position: I32, cells: Sequence[tuple[int, int]], axis: int) -> F64:
-    """Return the sign of the way to the nearest cell, walls aside; 0 between two as near."""
+def _place(coordinate: I32) -> F64:
+    """Return coordinates on a scale from -1 to 1; 0 where all are the same."""
+    first, last = int(coordinate.min()), int(coordinate.max())
+    return np.asarray((2.0 * coordinate - first - last) / max(last - first, 1), dtype=np.float64)
+
+
+def _toward(
+    position: I32, cells: Sequence[tuple[int, int]], axis: int, within: int | None = None
+) -> F64:
+    """Return the sign of the way to the nearest cell, walls aside; 0 between two as near.
+
+    Also 0 where the nearest cell is more than `within` columns and rows away, taken together.
+    """
     if not cells:
         return np.zeros(len(position))
     way = np.array(cells)[None, :, :] - position[:, None, :]
     length = np.abs(way).sum(axis=2)
     nearest = length == length.min(axis=1, keepdims=True)
     total = (np.sign(way[:, :, axis]) * nearest).sum(axis=1)
+    if within is not None:
+        total = np.where(length.min(axis=1) <= within, total, 0)
     return np.asarray(np.sign(total), dtype=np.float64)
 
 
