@@ -3,7 +3,7 @@
 - selection: everyone has the same fitness.
 - learning: nobody learns. Reflexes have no update rule; all else has rates of 0, and a reflective
   planner is alarmed by nothing.
-- transmission: no gene with an effect mutates; where there is a channel, nobody copies.
+- transmission: no gene with an effect mutates; where there is a channel, nothing passes.
 
 The effect's arm must then give the value of its start by an equivalence test (the whole interval
 within the declared margin; Schuirmann 1987), and must not do so with the mechanism on, or there
@@ -82,13 +82,15 @@ def switched_off(scenario: Scenario, model: ScenarioModel) -> dict[str, Any]:
             }
         }
     if mechanism == "transmission" and model.channel is not None:
+        # A gene would stand in for the chance to copy: then nothing fits through the channel.
+        closed = {"channel.capacity": 0} if "copying" in model.genome else {"channel.copying": 0.0}
         # Nor may an intervention let them copy later.
         later = [
             {"at": change.at, "set": rest}
             for change in model.intervention
-            if (rest := {k: v for k, v in change.set.items() if k != "channel.copying"})
+            if (rest := {k: v for k, v in change.set.items() if k not in closed})
         ]
-        return {"channel.copying": 0.0, "intervention": later}
+        return {**closed, "intervention": later}
     if mechanism == "transmission":
         genes = [name for name in model.genome if not name.startswith(NEUTRAL)]
         return {f"genome.{name}.mutation": 0.0 for name in genes}
