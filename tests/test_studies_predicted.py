@@ -10,6 +10,7 @@ from scipy import optimize, stats
 from scipy.special import expit as sigmoid
 
 from evosim.oracles import (
+    acquired_stock,
     channel_stock,
     class_chain_hit,
     default_margins,
@@ -17,6 +18,8 @@ from evosim.oracles import (
     hot_stove_choice,
     open_pool_stock,
     reflex_frozen,
+    rogers_equilibrium,
+    skill_step,
 )
 
 STUDIES = Path(__file__).parents[1] / "scenarios" / "studies"
@@ -204,7 +207,27 @@ def averaged(strength, populations, agents=100, generations=80):
     return rate.mean(1)
 
 
+def copied(fidelity, benefit=0.5, cost=0.2):
+    """T48: copiers who are right, b q (1 - u) = b - c, as long as copying pays."""
+    if 1 - fidelity >= cost / benefit:
+        return 0.0
+    share, gain = rogers_equilibrium(benefit, cost, 1 - fidelity)
+    return share * gain / benefit
+
+
+def kept(fidelity, generations=120):
+    """T50: a hundred items, two models."""
+    x = 1.0
+    for _ in range(generations):
+        x = 1 - (1 - fidelity * x) ** 2
+    return 100 * x
+
+
 THEORY = {
+    "rogers": copied,
+    "one_parent": kept,
+    "too_few": lambda loss: 120 * skill_step(100, loss, 1.0),
+    "acquisition": lambda learning: acquired_stock(learning, 0.02, 1.0, 299)[-1],
     "saturated": kept_up,
     "unbounded": shared,
     "overhang": found_out,
@@ -245,6 +268,9 @@ THRESHOLDS = {
     "necessary": [0.5 * (1 - 0.75) / 0.2],
     "left_turn": [0.25 * (1 - 0.8) / 0.1],
     "unbounded": [1 / 2],
+    "one_parent": [1 / 2],
+    "rogers": [1 - 0.2 / 0.5],
+    "too_few": [np.euler_gamma + math.log(100)],
     "fork": [-0.7 * (1 - 0.8)],
     "racer_evolving": [1 / (100 * 0.3)],
     "taxi": [1 / (150 * 6)],
