@@ -1,5 +1,7 @@
 """A state, restored, goes on bit for bit; the run directory keeps the last one."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -71,3 +73,13 @@ def test_the_run_directory_keeps_the_last_state(tmp_path):
     assert state.pop("founders").shape == (3, 1)
     assert same(state, fresh.state())
     assert np.array_equal(stored["base/real"], run.population["base/genome"])
+
+
+def test_nothing_is_pickled():
+    package = Path(evosim.__file__).parent
+    words = ("import pickle", "from pickle", "cloudpickle", "joblib", "marshal", "shelve", "dill")
+    for file in package.rglob("*.py"):
+        text = file.read_text()
+        assert "allow_pickle=True" not in text
+        assert "read_pickle" not in text
+        assert not [word for word in words if word in text], file

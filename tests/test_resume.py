@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import test_trials
@@ -234,6 +235,26 @@ def test_the_checkpoint_is_bounded(tmp_path, monkeypatch):
     assert kinds.count(["0001", "rows"]) == 2
     resumed(out)
     assert not folder.exists()
+
+
+def test_a_rhythm_in_seconds_goes_by_the_clock(tmp_path, monkeypatch):
+    now, real, written = 0.0, CellRun.advance, []
+    write = checkpoint.Keeper.write
+
+    def advance(cell):
+        nonlocal now
+        now += 1.0  # each generation takes a second
+        real(cell)
+
+    def note(keeper):
+        write(keeper)
+        written.append(now)
+
+    monkeypatch.setattr(checkpoint, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(CellRun, "advance", advance)
+    monkeypatch.setattr(checkpoint.Keeper, "write", note)
+    evosim.run(road(), out=tmp_path / "out", threads=1, checkpoint="4s")
+    assert written == [4.0, 8.0, 12.0, 16.0]  # two arms of nine generations
 
 
 def test_an_interrupted_run_is_not_lost_by_mistake(tmp_path, monkeypatch):
