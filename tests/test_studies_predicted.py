@@ -274,6 +274,8 @@ THRESHOLDS = {
     "fork": [-0.7 * (1 - 0.8)],
     "racer_evolving": [1 / (100 * 0.3)],
     "taxi": [1 / (150 * 6)],
+    # Fitness exp(10 x) of 50 episodes, a cost of 0.04, a habit that meets 0.6 of moved goals.
+    "pursuit": [1 - (1 - math.exp(-0.04 / 5)) / (1 - math.exp(-1 / 5)) / (1 - 0.6)],
     "cliff": [1 - 0.8 ** (1 / 5)],
     "donuts": [(1 - 0.95**4) * 0.95**5],
     "robust": [1 - (1.5 / 2) ** (1 / 10)],
