@@ -234,6 +234,7 @@ THEORY = {
     "racer_rescue": rescued,
     "outer_loop": tried,
     "glitch": untried,
+    "reward_gap_learners": lambda rate: untried(rate * 0.5, q0=0.5, steps=3),
     "glitch_population": found,
     "loops": moved,
     "multiplier": learned,
