@@ -181,7 +181,7 @@ def draw_depths(ax: Axes, line: Sequence[tuple[int, Point]]) -> None:
         return
     x, y = [point.horizon for _, point in line], [point.locked for _, point in line]
     ax.plot(x, y, color="0.5", linewidth=0.9, marker="^", markersize=3.5, zorder=1)
-    places = {0: (7, 2, "left"), len(x) - 1: (-3, -9, "right")}
+    places = {0: (7, 11, "left"), len(x) - 1: (-3, -9, "right")}
     for i, (dx, dy, ha) in places.items():
         ax.annotate(
             f"d = {line[i][0]}", (x[i], y[i]), (dx, dy), textcoords="offset points",
@@ -259,14 +259,16 @@ def _near(one: Point, x: float, other: Point, there: float) -> bool:
     return abs(x - there) < NEAR[0] and abs(one.locked - other.locked) < NEAR[1]
 
 
-def beside_point(points: Sequence[Point], places: Sequence[float], i: int) -> bool:
-    """Whether the dose of a point is written to its right: another point stands below it."""
-    return any(
-        j != i
-        and abs(places[j] - places[i]) < 0.5
-        and 0.0 < points[i].locked - points[j].locked < NEAR[1]
-        for j in range(len(points))
-    )
+def beside_point(
+    points: Sequence[Point],
+    places: Sequence[float],
+    i: int,
+    line: Sequence[tuple[int, Point]] = (),
+) -> bool:
+    """Whether the dose of a point is written to its right: something else stands below it."""
+    others = [(places[j], points[j].locked) for j in range(len(points)) if j != i]
+    others += [(point.horizon, point.locked) for _, point in line]
+    return any(abs(x - places[i]) < 0.5 and 0.0 < points[i].locked - y < NEAR[1] for x, y in others)
 
 
 def shade() -> ScalarMappable:
@@ -281,13 +283,23 @@ def area(gap: float) -> float:
     return 30.0 + 110.0 * min(max(0.0, gap), 1.0)
 
 
-def draw_points(ax: Axes, points: Sequence[Point], scale: ScalarMappable) -> None:
-    """Draw minds by horizon and lock-in, each with what its twins do without the accident."""
+def draw_points(
+    ax: Axes,
+    points: Sequence[Point],
+    scale: ScalarMappable,
+    line: Sequence[tuple[int, Point]] = (),
+) -> None:
+    """Draw minds by horizon and lock-in, each with what its twins do without the accident.
+
+    `line` is drawn already; no dose is written across it.
+    """
     places = side_by_side(points)
     for i, (point, x) in enumerate(zip(points, places, strict=True)):
         for y, is_control in ((point.calm, True), (point.locked, False)):
             if math.isnan(y):
                 continue
+            # From where it would stand to where there is room.
+            ax.hlines(y, point.horizon, x, color="0.35", linewidth=0.9, linestyle=":", zorder=1)
             low, high = wilson(round(y * point.lives), point.lives)
             ax.vlines(x, low, high, color="0.35", linewidth=1.1, zorder=1)
             face = "white" if is_control else scale.to_rgba(point.competence)
@@ -298,11 +310,12 @@ def draw_points(ax: Axes, points: Sequence[Point], scale: ScalarMappable) -> Non
                 facecolor=[face], edgecolor="0.2", linewidth=0.9, zorder=2, clip_on=False,
             )  # fmt: skip
         if point.dose:
-            right = beside_point(points, places, i)
+            right = beside_point(points, places, i, line)
             ax.annotate(
                 point.dose, (x, point.locked), (10, 0) if right else (0, -12),
                 textcoords="offset points", ha="left" if right else "center",
                 va="center" if right else "top", fontsize=7.5,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.8},
             )  # fmt: skip
     ax.set_ylim(-0.04, 1.06)
     ax.set_yticks([0.0, 0.25, 0.5, 0.75, 1.0], ["0", "", "0.5", "", "1"])
@@ -378,8 +391,9 @@ def draw(run: Run) -> Figure:
     figure, panels = page(run.scenario.model.title, [3.4, 3.4, 3.6], [3.3], legends, note=_NOTE)
     left, middle, right = panels[0]
     scale = shade()
-    draw_depths(left, depth_line(run))
-    draw_points(left, bench, scale)
+    depths = depth_line(run)
+    draw_depths(left, depths)
+    draw_points(left, bench, scale, depths)
     left.set_title("a   one world for all")
     if native:
         draw_points(middle, native, scale)
@@ -396,11 +410,11 @@ def draw(run: Run) -> Figure:
 
 _NOTE = (
     "Numbers at points: forced entries until the place is entered by choice again. Of points that "
-    "would cover each other the first stands at its horizon, the others to its right. Grey: "
-    "competence not measured. In b the worlds are racer (reflex), fork (model-free), "
-    "schoolchildren (lookahead), steering (abstract; its learners are populations, H in turns) and "
-    "pages (reflective). Bars: Wilson 95% intervals over lives; bands: 95% bootstrap intervals "
-    "over replicates."
+    "would cover each other the first stands at its horizon, the others to its right (dotted). "
+    "Grey: nothing else is at stake there, so that there is no competence elsewhere. In b the "
+    "worlds are racer (reflex), fork (model-free), schoolchildren (lookahead), steering (abstract; "
+    "its learners are populations, H in turns) and pages (reflective). Bars: Wilson 95% intervals "
+    "over lives; bands: 95% bootstrap intervals over replicates."
 )
 
 if __name__ == "__main__":

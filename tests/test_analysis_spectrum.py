@@ -23,6 +23,7 @@ ROOT = Path(__file__).parent.parent
 SCRIPT = ROOT / "analysis" / "spectrum.py"
 #: horizon, locked in, unlock dose of the minds below.
 MINDS = {
+    "reflex": (0.0, 0.6, 12.0),
     "model-free": (0.0, 0.95, 2.0),
     "lookahead": (2.0, 1.0, 327.0),
     "abstract": (4.0, 1.0, 401.0),
@@ -93,7 +94,7 @@ def texts(figure: Figure, letter: str) -> list[str]:
 def test_every_mind_has_one_point_with_its_dose() -> None:
     points = script()["bench_points"](bench())
     assert [p.mind for p in points] == list(MINDS)
-    assert [p.dose for p in points] == ["2", "327", "> 400", "> 400"]
+    assert [p.dose for p in points] == ["12", "2", "327", "> 400", "> 400"]
     assert {p.lives for p in points} == {400}
     found = np.array([(p.horizon, p.locked) for p in points])
     np.testing.assert_allclose(found, [v[:2] for v in MINDS.values()])
@@ -102,7 +103,7 @@ def test_every_mind_has_one_point_with_its_dose() -> None:
 def test_equal_points_stand_side_by_side() -> None:
     made = script()
     places = made["side_by_side"](made["bench_points"](bench()))
-    assert places == pytest.approx([0.0, 2.0, 4.0, 4.0 + made["APART"]])
+    assert places == pytest.approx([0.0, 0.0, 2.0, 4.0, 4.0 + made["APART"]])
 
 
 def test_points_do_not_cover_each_other_nor_a_dose() -> None:
