@@ -27,6 +27,7 @@ from evosim.structure import StructureCode
 
 if TYPE_CHECKING:
     from evosim.engine import Lives
+    from evosim.resolve import Resolved
 
 F64 = NDArray[np.float64]
 
@@ -96,6 +97,11 @@ class Culture:
         # What the models put into teaching, where a gene says so.
         teachers = code.channel is not None and code.channel.loci[choice.TEACHING_GENE] >= 0
         self.effort = np.zeros((replicates, agents if teachers else 0))
+
+    def change(self, resolved: Resolved) -> None:
+        """Go on with other parameters."""
+        if resolved.culture is not None:
+            self.code, self.structure = resolved.culture, resolved.structure
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return copies of all that the next generation depends on, by names of a checkpoint."""
@@ -399,7 +405,7 @@ class Culture:
             "information.birth": genetic + received,
             "information.death": genetic + received + learned,
         }
-        if not self.code.counted:
+        if not (self.code.counted or self.code.row):
             columns["information.distinct"] = _distinct(self.known, count)
         return columns
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from evosim import criterion
 from evosim.assays import Probe, birth_values, probabilities
 from evosim.culture import Culture
+from evosim.culture_values import ValueCulture
 from evosim.directions import direction_and_length
 from evosim.errors import EngineError, UserError
 from evosim.kernels import landscape as land
@@ -115,11 +116,15 @@ class Engine:
         self._life: Callable[..., None] | None = None
         model = self.resolved.reward_model
         self.fit = None if model is None else criterion.Fit.empty(self.keys.size, model)
-        self.culture = None
+        self.culture: Culture | None = None
         if self.resolved.culture is not None:
             shape = (self.keys.size, self.population.agents)
             paired = self.resolved.recombination != reproduce.CLONAL
-            self.culture = Culture(self.resolved.culture, *shape, paired, self.resolved.structure)
+            self.culture = (
+                ValueCulture(self.resolved, *shape, paired)
+                if self.resolved.culture.row
+                else Culture(self.resolved.culture, *shape, paired, self.resolved.structure)
+            )
         self.ledger = Ledger(
             self.resolved,
             self.population,
@@ -139,8 +144,8 @@ class Engine:
         self.resolved = resolved
         self._life = None  # other parameters may be of other types
         self.ledger.rebase(self.population)
-        if self.culture is not None and resolved.culture is not None:
-            self.culture.code, self.culture.structure = resolved.culture, resolved.structure
+        if self.culture is not None:
+            self.culture.change(resolved)
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return copies of all that the following generations depend on.
@@ -397,8 +402,11 @@ class Engine:
         else:
             lives.born = np.zeros((replicates, agents, learning.reported))
             lives.learned = np.zeros((replicates, agents, learning.reported))
+            mind_tables = learning.tables
+            if isinstance(self.culture, ValueCulture):
+                mind_tables = mind_tables._replace(table=self.culture.table)
             args = (
-                resolved.world_tag, tables, learning.tag, learning.tables, learning.size,
+                resolved.world_tag, tables, learning.tag, mind_tables, learning.size,
                 resolved.schedule, tables.start_cdf, 0, np.zeros(0, np.int64), *ahead, *lived,
                 lives.born, lives.learned, no_trail(replicates),
             )  # fmt: skip

@@ -38,7 +38,7 @@ class ChannelCode:
         Volume that there is time for, in units of `VOLUME`.
     peers, peer_choice : int
         Of the second turn.
-    teaching, teaching_cost, critical, time, rise, compression, loss, spread, limit : float
+    teaching, teaching_cost, critical, time, rise, compression, loss, spread, noise, limit : float
         As in the scenario; `limit` is the capacity of a skill.
     """
 
@@ -64,6 +64,7 @@ class ChannelCode:
     compression: float
     loss: float
     spread: float
+    noise: float
     loci: NDArray[np.int64]
 
     @property
@@ -83,6 +84,8 @@ class CultureCode:
         is known is one number.
     items, words : int
         Of the pool or the room; 64-bit words of an agent's knowledge.
+    row : int
+        Learned values that are passed on together; 0 for other knowledge.
     learnable : int
         Items that can be found.
     learning, learning_cost, payoff : float
@@ -98,6 +101,7 @@ class CultureCode:
     skill: bool
     items: int
     words: int
+    row: int
     learnable: int
     learning: float
     learning_cost: float
@@ -108,20 +112,32 @@ class CultureCode:
     channel: ChannelCode | None
 
 
-def make_culture(model: ScenarioModel, layout: Layout) -> CultureCode | None:
-    """Return a scenario's knowledge and channel as numbers, or None where it has none."""
+def make_culture(
+    model: ScenarioModel, layout: Layout, values: tuple[int, int] = (0, 1)
+) -> CultureCode | None:
+    """Return a scenario's knowledge and channel as numbers, or None where it has none.
+
+    Parameters
+    ----------
+    model : ScenarioModel
+    layout : Layout
+    values : (int, int)
+        Values of a model-free mind, and how many of them are a row.
+    """
     spec = model.knowledge
     if spec is None:
         return None
     slot = layout.slot(spec.gene) if spec.gene else None
     items = spec.items or 0
     counted, skill = spec.pool == "counted", spec.pool == "skill"
+    words = (1 + (counted and _takes_time(model))) if counted or skill else (items + 63) // 64
     return CultureCode(
         counted=counted,
         is_open=spec.pool == "open",
         skill=skill,
         items=items,
-        words=(1 + (counted and _takes_time(model))) if counted or skill else (items + 63) // 64,
+        words=values[0] if spec.pool == "values" else words,
+        row=values[1] if spec.pool == "values" else 0,
         learnable=spec.learnable or items,
         learning=spec.learning,
         learning_cost=spec.learning_cost,
@@ -170,6 +186,7 @@ def _channel(model: ScenarioModel, layout: Layout) -> ChannelCode | None:
         compression=spec.compression,
         loss=spec.loss,
         spread=spec.spread,
+        noise=spec.noise,
         loci=np.array([layout.locus(name) for name in CHANNEL_GENES], np.int64),
     )
 

@@ -20,7 +20,7 @@ from evosim.kernels.tags import Tag
 from evosim.knowledge import CultureCode, make_culture
 from evosim.landscapes import LandscapeCode, landscape_code, landscape_loci
 from evosim.layout import Layout, make_layout
-from evosim.minds.learner import Learning, UserLearner, learning_of
+from evosim.minds.learner import Learning, UserLearner, handed_on, learning_of
 from evosim.registry import find, learns, numbers
 from evosim.scenario.biology import Density, Fitness, Truncation, UserScheme
 from evosim.scenario.kinds import built_in_kinds
@@ -233,7 +233,9 @@ def resolve(
             model.reproduction.recombination, reproduce.MIDPARENT
         ),
         reward_model=reward_model,
-        culture=make_culture(model, layout),
+        culture=make_culture(
+            model, layout, (0, 1) if world is None else handed_on(model.mind, world)
+        ),
         structure=make_structure(model),
     )
 

@@ -93,7 +93,7 @@ def learner(loci=0, *, genes=False, hidden=0, choice=SOFTMAX, rule=0, advantage=
         choice=choice, rule=rule, advantage=advantage, episodic=False, averaging=False,
         learns_model=False, learns_leaf=False, branch=blank.astype(np.int32), chance=blank,
         gain=blank, feature=np.zeros((0, 0)), topic=np.zeros(0, np.int32), topics=0,
-        told=np.zeros(0, np.uint8),
+        told=np.zeros(0, np.uint8), table=blank,
     )  # fmt: skip
     return made._replace(**fields)
 

@@ -25,8 +25,8 @@ LAYERS = (
         "population", "claims", "oracles", "walker",
     ),
     (
-        "engine", "ledger", "culture", "parents", "assays", "openloop", "trials", "predict",
-        "recorder", "subspace", "spectrum", "experience", "directions",
+        "engine", "ledger", "culture", "culture_values", "parents", "assays", "openloop", "trials",
+        "predict", "recorder", "subspace", "spectrum", "experience", "directions",
     ),
     (
         "simulate", "checkpoint", "foresight", "forks", "frames", "studies", "results", "record",

@@ -199,7 +199,7 @@ def measure_names(
         quantities.update(("skill.all", *SKILL[:2]))
     elif model.knowledge is not None:
         names.update(INFORMATION)
-        if model.knowledge.pool != "counted":
+        if model.knowledge.pool not in ("counted", "values"):
             names.add("information.distinct")
         quantities.update(("information.all", *INFORMATION[:3]))
     demes = model.structure is not None and model.structure.kind == "demes"

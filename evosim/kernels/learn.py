@@ -264,6 +264,7 @@ def _live(
     last_row = context_cdf.shape[1] - 1
     coded = following.size == 0
     watched = trail.visits.shape[1] > 0
+    handed = mind.table.shape[2]
     windows = trail.visits.shape[2]
     for flat in range(first, last):
         r = flat // agents
@@ -284,6 +285,8 @@ def _live(
             trail.moved[r, i] = 0.0
             trail.finished[r, i] = 0.0
         awaken(mind_tag, mind, world, genes[r, i], memory)
+        for k in range(handed):
+            memory[values.FIRST_VALUE + k] = mind.table[r, i, k]
         report(mind_tag, mind, world, memory, born[r, i])
         version = 1
         fresh[:] = 0
@@ -425,6 +428,8 @@ def _live(
             context_episodes[flat, context] += 1
             if episode == episodes - 1:
                 report(mind_tag, mind, world, memory, learned[r, i])
+                for k in range(handed):
+                    mind.table[r, i, k] = memory[values.FIRST_VALUE + k]
 
 
 @kernel

@@ -119,6 +119,9 @@ class Learner(NamedTuple):
     topics : int
     told : (topics,) uint8
         Topics that the agent is told to avoid.
+    table : (R, N, V) float64
+        Model-free minds: the values that each agent of a life begins with, overwritten with those
+        that it ends with; V = 0: it begins with what its genome says, and nothing is written.
     """
 
     parameters: np.ndarray
@@ -142,6 +145,7 @@ class Learner(NamedTuple):
     topic: np.ndarray
     topics: int
     told: np.ndarray
+    table: np.ndarray
 
 
 class Trail(NamedTuple):

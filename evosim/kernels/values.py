@@ -42,15 +42,20 @@ FULL_FEEDBACK = "model-free, full feedback"
 
 _LOGGED, _Z, _ACTION, _REWARD, _NEXT = range(HEAD, HEAD + 5)
 _VALUES = HEAD + 5
+#: Where a memory's values begin, for those who pass them on.
+FIRST_VALUE = _VALUES
+
+
+def values_count(rule: int, percepts: int, actions: int, outputs: int, features: int) -> int:
+    """Return how many values a memory holds."""
+    return percepts + outputs * features if rule == ACTOR_CRITIC else percepts * actions
 
 
 def values_size(
     rule: int, percepts: int, actions: int, outputs: int, features: int, episodic: bool, steps: int
 ) -> int:
     """Return the length of the memory."""
-    values = percepts * actions
-    if rule == ACTOR_CRITIC:
-        values = percepts + outputs * features
+    values = values_count(rule, percepts, actions, outputs, features)
     return _VALUES + 2 * values + actions + (3 * steps if episodic else 0)
 
 

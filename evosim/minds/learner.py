@@ -124,6 +124,16 @@ def learning_of(
     return Learning(tag, tables, size, table)
 
 
+def handed_on(spec: Mind, world: TabularWorld) -> tuple[int, int]:
+    """Return how many values a mind can hand on, and how many of them are a row; (0, 1) if none."""
+    if not isinstance(spec, ModelFreeMind):
+        return 0, 1
+    rule, percepts, actions = _RULE[spec.rule], world.percept_cue.shape[0], len(world.actions)
+    outputs = 1 if actions == 2 else actions
+    count = values.values_count(rule, percepts, actions, outputs, len(world.cue_names))
+    return count, 1 if rule == values.ACTOR_CRITIC else actions
+
+
 @dataclass(frozen=True)
 class UserLearner:
     """A registered mind that learns: its tag, numbers, and length of memory."""
@@ -173,6 +183,7 @@ def _plain(spec: Mind, layout: Layout, hidden: int) -> Learner:
         topic=np.zeros(0, np.int32),
         topics=0,
         told=np.zeros(0, np.uint8),
+        table=np.zeros((0, 0, 0)),
     )
 
 

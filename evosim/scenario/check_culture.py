@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from evosim.errors import UserError, did_you_mean
+from evosim.scenario.check_values import check_values
 from evosim.scenario.culture import Channel, Knowledge
 from evosim.scenario.keys import join_key
 from evosim.scenario.model import ScenarioModel
@@ -45,6 +46,8 @@ def check_culture(model: ScenarioModel) -> None:
             key="selection.model",
             allowed="no model beside [knowledge]",
         )
+    if knowledge.pool == "values":
+        check_values(model)
     if channel is not None:
         _check_channel(channel, knowledge, model)
 
@@ -114,6 +117,7 @@ def _check_pool(channel: Channel, knowledge: Knowledge, teachers: bool) -> None:
         ("choice", channel.choice == "conformist" and skill, "a skill is no item that most know"),
         ("loss", channel.loss != 0.0 and not skill, "items are not lost by degrees"),
         ("spread", channel.spread > 0.0 and not skill, "items have no error"),
+        ("noise", channel.noise > 0.0 and knowledge.pool != "values", "items have no error"),
         ("teaching", channel.choice == "conformist" and teachers,
          "most of several models are no teacher"),
     ]  # fmt: skip
@@ -123,6 +127,7 @@ def _check_pool(channel: Channel, knowledge: Knowledge, teachers: bool) -> None:
         "choice": "another choice, or a pool of items",
         "loss": "knowledge.pool = 'skill'",
         "spread": "knowledge.pool = 'skill'",
+        "noise": "knowledge.pool = 'values'",
         "teaching": "no gene 'teaching', or another choice",
     }
     for key, is_wrong, says in wrong:

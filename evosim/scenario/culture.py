@@ -15,16 +15,18 @@ UNLIMITED = 1_000_000_000
 class Knowledge(Table):
     """What agents can know, how much of it a life finds, and what it is worth."""
 
-    pool: Literal["finite", "open", "counted", "skill"] = Field(
+    pool: Literal["finite", "open", "counted", "skill", "values"] = Field(
         default="finite",
         description="finite: the same `items` for all; open: every find is a new item; counted: "
         "as open, but only the number that an agent knows is kept (exact with one model); skill: "
-        "one number, imitated with error",
+        "one number, imitated with error; values: what a model-free mind learned of its actions, "
+        "row by row (a row is a percept); learning, its cost and payoff are the mind's and the "
+        "world's own",
     )
     items: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
         default=None,
         description="finite: items of the pool; open: room for the items that are known at once; "
-        "counted, skill: none",
+        "counted, skill, values: none",
     )
     learnable: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="finite: only the first so many can be found in a life"
@@ -52,7 +54,7 @@ class Knowledge(Table):
 
     @model_validator(mode="after")
     def _sound(self) -> Knowledge:
-        if (self.items is None) != (self.pool in ("counted", "skill")):
+        if (self.items is None) != (self.pool in ("counted", "skill", "values")):
             raise ValueError("items goes with pools finite and open, which need it")
         if self.pool == "skill" and self.gene is not None:
             raise ValueError("a gene of innate items goes with pools of items, not with a skill")
@@ -139,6 +141,9 @@ class Channel(Table):
         default=1.0,
         description="counted pool: factor by which the volume of an item, which takes the time, "
         "shrinks each time it is passed on",
+    )
+    noise: NonNegative = Field(
+        default=0.0, description="values: standard deviation of the error of each that is received"
     )
     loss: float = Field(
         default=0.0,
