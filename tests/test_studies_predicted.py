@@ -185,6 +185,46 @@ def tried(mutation, generations=30, step=0.02):
     return (p @ key / p.sum()) ** 3
 
 
+def pursued(mutation, generations=60):
+    """Density of the weight of a plan whose right act has odds e^w to 3; fitness 1 + 5 payoff."""
+    step = min(mutation / 4, 0.02)
+    w = np.arange(-6000, 6001) * step
+    right = sigmoid(w - math.log(3))
+    p = (w == 0).astype(float)
+    for _ in range(generations):
+        p *= 1 + 5 * right
+        p = spread(p / p.sum(), mutation, step)
+    return p @ right / p.sum()
+
+
+def parents(luck, fitness):
+    """Draw a parent for every agent, by fitness within its population."""
+    population = np.arange(len(fitness))[:, None]
+    share = np.cumsum(fitness, 1)
+    share = share / share[:, -1:] + population
+    born = luck.random(fitness.shape) + population
+    return np.minimum(np.searchsorted(share.ravel(), born), fitness.size - 1)
+
+
+def woken(familiar, populations, agents=300, generations=120):
+    """Chance of the forest's act where a share of the forest is seen, by share and population.
+
+    Four places with a cue each, four acts, twelve days a life; a fifth cue drifts.
+    """
+    luck = np.random.default_rng(1)
+    shape = (populations, agents)
+    weight, strange = np.zeros((*shape, 4, 4)), np.zeros((*shape, 4))
+    for _ in range(generations):
+        odds = np.exp(weight)
+        right = np.diagonal(odds, axis1=2, axis2=3) / odds.sum(3)
+        paid = luck.binomial(luck.multinomial(12, [0.25] * 4, shape), right).sum(2)
+        parent = parents(luck, np.exp(3 * paid / 12))
+        weight = weight.reshape(-1, 4, 4)[parent] + 0.1 * luck.standard_normal(weight.shape)
+        strange = strange.reshape(-1, 4)[parent] + 0.1 * luck.standard_normal(strange.shape)
+    odds = [np.exp(h * weight[:, :, 0] + strange) for h in familiar]
+    return np.array([(o[..., 0] / o.sum(-1)).mean(1) for o in odds])
+
+
 def averaged(strength, populations, agents=100, generations=80):
     """Mean logit of the learning rate in populations whose lives are drawn, not lived.
 
@@ -198,10 +238,7 @@ def averaged(strength, populations, agents=100, generations=80):
         left = sigmoid(0.2 * s - v * s**2 / 2)
         spread = np.sqrt((left + 0.04 * left * (1 - left)) / 400)
         payoff = 0.2 * left + spread * luck.standard_normal(shape)
-        share = np.cumsum(np.exp(strength * payoff), 1)
-        share = share / share[:, -1:] + np.arange(populations)[:, None]
-        born = luck.random(shape) + np.arange(populations)[:, None]
-        parent = np.minimum(np.searchsorted(share.ravel(), born), rate.size - 1)
+        parent = parents(luck, np.exp(strength * payoff))
         rate = rate.ravel()[parent] + 0.1 * luck.standard_normal(shape)
         log = log.ravel()[parent] + 0.1 * luck.standard_normal(shape)
     return rate.mean(1)
@@ -233,6 +270,7 @@ THEORY = {
     "overhang": found_out,
     "racer_rescue": rescued,
     "outer_loop": tried,
+    "cloning_device": pursued,
     "glitch": untried,
     "reward_gap_learners": lambda rate: untried(rate * 0.5, q0=0.5, steps=3),
     "glitch_population": found,
@@ -265,7 +303,17 @@ def test_slower_averaging_is_that_of_drawn_lives():
         assert predicted == pytest.approx(found.mean(), abs=4 * error)
 
 
+def test_what_is_familiar_calls_up_what_was_selected():
+    values, dose = read("waking")
+    found = woken(values, 8)  # the file has 200
+    error = found.std(1, ddof=1) * math.sqrt(1 / 8 + 1 / 200)
+    assert (np.abs(found.mean(1) - dose["predicted"]) < 4 * error).all()
+
+
 THRESHOLDS = {
+    "superstimulus": [0],
+    "animals": [2 * 0.1],
+    "cheese_mouse": [1 / (200 * 0.5)],
     "necessary": [0.5 * (1 - 0.75) / 0.2],
     "left_turn": [0.25 * (1 - 0.8) / 0.1],
     "unbounded": [1 / 2],
