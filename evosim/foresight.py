@@ -65,7 +65,7 @@ class Foresight:
         -------
         DataFrame
             arm, where, minus, difference, low, high (95% t interval),
-            better: LEDGER, OBJ, tie (the interval within 0.1 nats of 0) or undecided.
+            better (see `judged`).
         """
         import pandas as pd
 
@@ -74,7 +74,7 @@ class Foresight:
             wide = group.pivot_table(index="replicate", columns="predictor", values="score")
             for name in OBJECTIVES:
                 apart = (wide[LEDGER] - wide[name]).dropna().to_numpy(np.float64)
-                rows.append({"arm": arm, "where": where, "minus": name, **_judged(apart)})
+                rows.append({"arm": arm, "where": where, "minus": name, **judged(apart)})
         return pd.DataFrame(rows)
 
 
@@ -174,23 +174,32 @@ def approximation(model: ScenarioModel) -> str:
     return text + ("; what a life teaches is added at death" if learns else "")
 
 
-def _judged(apart: NDArray[np.float64]) -> dict[str, Any]:
-    """Return a difference with its interval, and who is better."""
+def judged(apart: NDArray[np.float64]) -> dict[str, Any]:
+    """Return a difference of scores with its interval, and who is better.
+
+    Parameters
+    ----------
+    apart : (R,) float64
+        LEDGER minus OBJ in each replicate (nats).
+
+    Returns
+    -------
+    dict
+        difference, low, high (95% t interval) and better: "tie" where the interval is within
+        `TIE` of 0, else "LEDGER" or "OBJ" where it lies on one side of 0, else "undecided".
+    """
     if apart.size < 2:
-        missing = float(apart[0]) if apart.size else float("nan")
-        return {"difference": missing, "low": np.nan, "high": np.nan, "better": "undecided"}
-    interval = t_interval(apart)
-    better = "undecided"
-    if interval.low > TIE:
-        better = "LEDGER"
-    elif interval.high < -TIE:
-        better = "OBJ"
-    elif interval.low >= -TIE and interval.high <= TIE:
+        alone = float(apart[0]) if apart.size else float("nan")
+        return {"difference": alone, "low": np.nan, "high": np.nan, "better": "undecided"}
+    found = t_interval(apart)
+    if found.low >= -TIE and found.high <= TIE:
         better = "tie"
+    else:
+        better = "LEDGER" if found.low > 0 else "OBJ" if found.high < 0 else "undecided"
     return {
         "difference": float(apart.mean()),
-        "low": interval.low,
-        "high": interval.high,
+        "low": found.low,
+        "high": found.high,
         "better": better,
     }
 

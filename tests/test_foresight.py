@@ -141,7 +141,8 @@ def test_who_is_better_takes_the_whole_interval():
     assert row["better"] == "LEDGER"
     assert made([-0.4, -0.5, -0.6])["better"] == "OBJ"
     assert made([0.02, 0.0, -0.02])["better"] == "tie"
-    assert made([TIE - 0.01, TIE, TIE + 0.01])["better"] == "undecided"
+    assert made([TIE - 0.01, TIE, TIE + 0.01])["better"] == "LEDGER"
+    assert made([-0.5, 0.0, 0.7])["better"] == "undecided"
     assert made([3.0])["better"] == "undecided"
 
 
