@@ -41,6 +41,14 @@ figures: $(STAMP)  ## draw the figures of analysis/ from the tables in results/
 		echo "$$script"; $(VENV)/bin/python "$$script" $(RESULTS) || failed=1; \
 	done; exit $$failed
 
+# The worlds of the figure analysis/spectrum.py.
+SPECTRUM := spectrum spectrum_evolving racer fork schoolchildren steering pages
+
+.PHONY: spectrum
+spectrum: $(STAMP)  ## run the scenarios of the spectrum of foresight, list their claims, draw their figure
+	@$(EVOSIM) reproduce scenarios --out $(RESULTS) $(addprefix --only ,$(SPECTRUM)) $(ARGS)
+	@$(VENV)/bin/python analysis/spectrum.py $(RESULTS)
+
 .PHONY: test
 test: $(STAMP)  ## the tests that every change must pass (under 10 minutes on two cores)
 	$(VENV)/bin/python -m pytest -q $(TESTS) -m "not validate" $(ARGS)

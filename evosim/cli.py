@@ -490,6 +490,9 @@ def reproduce(
         bool, typer.Option("--slow/--no-slow", help="run the files marked slow as well")
     ] = True,
     plots: Annotated[bool, typer.Option("--plots/--no-plots", help="draw the figures")] = True,
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="this scenario; may be repeated")
+    ] = None,
     strict: Strict = False,
     debug: Debug = False,
 ) -> int:
@@ -497,7 +500,9 @@ def reproduce(
     from evosim.report import claims_table, make_console
     from evosim.reproduce import reproduce_folder
 
-    outcome = reproduce_folder(folder, out, threads=threads, slow=slow, plots=plots)
+    outcome = reproduce_folder(
+        folder, out, threads=threads, slow=slow, plots=plots, only=only or ()
+    )
     make_console().print(claims_table(outcome.claims, source=True))
     typer.echo(outcome.summary)
     if outcome.errors:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evosim.catalogue import Entry, list_folder
 from evosim.cli_errors import say
-from evosim.errors import MissingExtraError, UserError
+from evosim.errors import MissingExtraError, UserError, did_you_mean
 from evosim.output import user_errors, write_file
 from evosim.report import VERDICTS, verdict_word
 from evosim.tables import records
@@ -66,7 +67,13 @@ class Outcome:
 
 
 def reproduce_folder(
-    folder: Path, out: Path, *, threads: int | None = None, slow: bool = True, plots: bool = True
+    folder: Path,
+    out: Path,
+    *,
+    threads: int | None = None,
+    slow: bool = True,
+    plots: bool = True,
+    only: Sequence[str] = (),
 ) -> Outcome:
     """Run every scenario whose results are missing or older than its file or the engine.
 
@@ -82,6 +89,9 @@ def reproduce_folder(
         Whether files marked slow are run as well.
     plots : bool
         Whether figures are drawn.
+    only : sequence of str
+        Names of the scenarios to look at, slow or not; none: all. The file of all claims is left
+        alone if there are any.
 
     Returns
     -------
@@ -91,15 +101,25 @@ def reproduce_folder(
     Raises
     ------
     UserError
-        The folder cannot be read, or the table of claims cannot be written.
+        The folder cannot be read or has no scenario of such a name, or the table of claims cannot
+        be written.
     """
     import pandas as pd
 
     outcome = Outcome(pd.DataFrame())
     tables = []
-    for entry in list_folder(folder):
-        name = entry.file.stem
-        if entry.slow and not slow:
+    entries = list_folder(folder)
+    names = [entry.file.stem for entry in entries]
+    for name in only:
+        if name not in names:
+            raise UserError(
+                f"no scenario '{name}' in {folder}", key="--only",
+                allowed=", ".join(sorted(names)), hint=did_you_mean(name, names),
+            )  # fmt: skip
+    for entry, name in zip(entries, names, strict=True):
+        if only and name not in only:
+            continue
+        if entry.slow and not slow and not only:
             outcome.left_out.append(name)
             continue
         try:
@@ -117,6 +137,8 @@ def reproduce_folder(
         tables.append(claims)
     if tables:
         outcome.claims = pd.concat([t.astype(object) for t in tables], ignore_index=True)
+    if only:
+        return outcome
     with user_errors(out):
         out.mkdir(parents=True, exist_ok=True)
         text = outcome.claims.to_csv(index=False, lineterminator="\n")

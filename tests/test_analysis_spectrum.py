@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 import subprocess
 import sys
@@ -89,6 +90,13 @@ def drawn(run: SimpleNamespace) -> Figure:
 def texts(figure: Figure, letter: str) -> list[str]:
     ax = next(ax for ax in figure.axes if ax.get_title(loc="left").startswith(letter))
     return [text.get_text() for text in ax.texts]
+
+
+def test_make_spectrum_runs_what_the_figure_reads() -> None:
+    named = re.search(r"^SPECTRUM := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert named is not None
+    made = script()
+    assert named.group(1).split() == ["spectrum", made["EVOLVING"], *made["NATIVE"]]
 
 
 def test_every_mind_has_one_point_with_its_dose() -> None:

@@ -257,6 +257,19 @@ def test_reproduce_runs_what_changed(capsys, tmp_path, monkeypatch):
     assert table.splitlines()[1].startswith("lamps,Selection lights the right lamp,0,base")
 
 
+def test_reproduce_of_some_leaves_the_others_and_the_table_of_all_alone(capsys, tmp_path):
+    other = tmp_path / "scenarios" / "other.toml"
+    other.write_text(cli_case.SCENARIO.replace("seed = 5", "seed = 6\nslow = true"))
+    code, out, _ = call(capsys, "reproduce", "--no-plots", "--no-slow", "--only", "other")
+    assert code == 0
+    assert "1 scenarios run, 0 up to date; claims: 1 holds" in out
+    assert [path.name for path in (tmp_path / "results").iterdir()] == ["other"]
+    code, _, err = call(capsys, "reproduce", "--only", "othr")
+    assert code == 2
+    assert "no scenario 'othr'" in err
+    assert "did you mean 'other'?" in err
+
+
 def test_reproduce_goes_on_after_a_broken_file(capsys, tmp_path):
     (tmp_path / "scenarios" / "broken.toml").write_text("title = 3\n")
     code, out, err = call(capsys, "reproduce", "--no-plots")
