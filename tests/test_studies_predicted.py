@@ -225,6 +225,23 @@ def woken(familiar, populations, agents=300, generations=120):
     return np.array([(o[..., 0] / o.sum(-1)).mean(1) for o in odds])
 
 
+def spread_out(contact, items, villages=8, agents=8, fidelity=0.7, generations=60):
+    """Agents of all villages that know an item, summed over its generations, item by item.
+
+    Each of two models is of the own village, or with chance `contact` of another.
+    """
+    luck = np.random.default_rng(1)
+    know = np.zeros((items, villages), np.int64)
+    know[:, 0] = 1
+    known = np.zeros(items)
+    for _ in range(generations):
+        elsewhere = (know.sum(1, keepdims=True) - know) / (agents * (villages - 1))
+        near = (1 - contact) * know / agents + contact * elsewhere
+        know = luck.binomial(agents, 1 - (1 - fidelity * near) ** 2)
+        known += know.sum(1)
+    return known
+
+
 def averaged(strength, populations, agents=100, generations=80):
     """Mean logit of the learning rate in populations whose lives are drawn, not lived.
 
@@ -300,6 +317,20 @@ def test_slower_averaging_is_that_of_drawn_lives():
     for value, predicted in zip(values[::3], dose["predicted"][::3], strict=True):
         found = averaged(value, 40)  # the file has 400
         error = found.std(ddof=1) * math.sqrt(1 / 40 + 1 / 400)
+        assert predicted == pytest.approx(found.mean(), abs=4 * error)
+
+
+def test_contact_lets_items_out_of_their_village():
+    """Every agent finds one item a generation, so that it receives what an item is known, ever."""
+    values, dose = read("villages")
+    closed = open_pool_stock(8, 1, 0.7, 2, 60)[-1] - 1
+    crowd = open_pool_stock(64, 1, 0.7, 2, 60)[-1] - 1
+    assert (values[0], values[-1]) == (0, 7 / 8)  # a model of anywhere, as often as not at home
+    assert dose["predicted"][0] == pytest.approx(closed, abs=0.01)
+    assert dose["predicted"][-1] == pytest.approx(crowd, abs=0.01)
+    for value, predicted in list(zip(values, dose["predicted"], strict=True))[2::3]:
+        found = spread_out(value, 2000)  # the file has 100,000
+        error = found.std(ddof=1) / math.sqrt(2000)
         assert predicted == pytest.approx(found.mean(), abs=4 * error)
 
 
