@@ -57,8 +57,11 @@ def slopes(data: pd.DataFrame, first: float = 0.5) -> np.ndarray:
     return np.asarray(np.polyfit(at, values.T, 1)[0])
 
 
-def lines(ax: Axes, run: Run, looks: Mapping[str, Look], most: float | None = None) -> None:
-    """Draw all information of several arms, with its slope, over genetic information."""
+def lines(ax: Axes, run: Run, looks: Mapping[str, Look], headroom: float = 0.0) -> None:
+    """Draw all information of several arms, with its slope, over genetic information.
+
+    `headroom` is the part of the panel's height that is added for the legend.
+    """
     for arm, look in looks.items():
         data = rows(run, arm, DEATH)
         found = band(data, "value")
@@ -71,8 +74,8 @@ def lines(ax: Axes, run: Run, looks: Mapping[str, Look], most: float | None = No
         ax.plot([], [], label=label, **replace(look, marker="").line())
     ax.set_ylabel("bits per agent at death")
     ax.set_xlabel("generation")
-    if most is not None:
-        ax.set_ylim(top=most)
+    low, high = ax.get_ylim()
+    ax.set_ylim(top=high + headroom * (high - low))
     ax.legend(loc="upper left", fontsize=7)
 
 
@@ -112,10 +115,11 @@ def opening(ax: Axes, run: Run, looks: Mapping[str, Look], first: int) -> None:
         assert found is not None
         draw_band(ax, found, replace(look, marker=""), clip_on=True)
         ax.plot([], [], label=arm, **replace(look, marker="").line())
-    ax.set_ylim(-60, 2300)
+    ax.set_ylim(-200, 2300)
     ax.set_xlabel("generation")
     ax.set_ylabel("bits received per agent")
-    ax.legend(loc="upper left", fontsize=7, frameon=True, framealpha=0.9, edgecolor="none")
+    # Below the lines, where none of them comes: above, the pool without end crosses everything.
+    ax.legend(loc="lower right", fontsize=7, ncols=2, columnspacing=1.0, handlelength=1.8)
 
 
 def speed(ax: Axes, run: Run, looks: Mapping[str, Look], opened: int) -> None:
@@ -162,7 +166,15 @@ def starts(ax: Axes, run: Run) -> None:
     ax.set_ylim(0, 1)
     ax.set_xlabel("generation")
     ax.set_ylabel("fidelity, mean of the population")
-    ax.legend(loc="center right", fontsize=7, frameon=True, framealpha=0.9, edgecolor="none")
+    # Between those that have turned and those that have not, after most of them have.
+    ax.legend(
+        loc="upper right",
+        bbox_to_anchor=(1.0, 0.88),
+        fontsize=6.5,
+        ncols=2,
+        columnspacing=0.8,
+        handlelength=1.0,
+    )
 
 
 def looks_of(arms: Sequence[str], controls: Sequence[str] = ()) -> dict[str, Look]:
@@ -181,7 +193,8 @@ def draw(saturated: Run) -> Figure:
     figure, panels = page("What a cultural channel does to the slope", [3.7] * 3, [2.9, 2.9], [],
                           note=_NOTE)  # fmt: skip
     ax = panels[0, 0]
-    lines(ax, saturated, looks_of(["saturated", "narrow channel", "learning only"], ["genes only"]))
+    arms = looks_of(["saturated", "narrow channel", "learning only"], ["genes only"])
+    lines(ax, saturated, arms, headroom=0.25)
     ax.set_title("a   saturated: a constant")
     lines(
         panels[0, 1],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from evosim.errors import UserError
+from evosim.scenario.culture import UNLIMITED
 from evosim.scenario.model import ScenarioModel
 
 #: Keys of knowledge and channel that speak of items or skills, with what leaves them out.
@@ -50,7 +51,7 @@ def check_values(model: ScenarioModel) -> None:
             key="channel.choice",
             allowed="random, payoff, best or prestige",
         )
-    if "capacity" in model.channel.model_fields_set:
+    if model.channel.capacity != UNLIMITED:
         raise UserError(
             "rows are not counted", key="channel.capacity", allowed="channel.fidelity instead"
         )
