@@ -25,6 +25,7 @@ from evosim.scenario.load import placed
 from evosim.scenario.model import ScenarioModel
 from evosim.scenario.resolved import plain
 from evosim.stretches import resolve_stretches
+from evosim.transplants import Museum
 from evosim.trials import TrialPlan, plan_trial
 
 if TYPE_CHECKING:
@@ -115,18 +116,22 @@ class CellRun:
     pedigrees: dict[int, Pedigree] | None = None
     done: bool = False
 
+    def __post_init__(self) -> None:
+        self.museum = Museum(self.plan.cell.model)
+
     def advance(self) -> None:
         """Live the next generation, and record it if it is due."""
         g = self.engine.generation
         starts = dict(self.plan.stretches)
         if g in starts:
             self._adopt(starts[g])
+        self.museum.visit(self.engine)
         self.engine.step(last=g == self.plan.generations)
         self.done = g == self.plan.generations
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return copies of all that the following generations, and what they record, depend on."""
-        return {**self.engine.state(), **self.recorder.state()}
+        return {**self.engine.state(), **self.recorder.state(), **self.museum.state()}
 
     def restore(self, state: State) -> None:
         """Go on from a state, bit for bit.
@@ -139,6 +144,7 @@ class CellRun:
         self._adopt(self.plan.in_force(int(state["generation"])))
         self.engine.restore(state)
         self.recorder.restore(state)
+        self.museum.restore(state)
 
     def _adopt(self, resolved: Resolved) -> None:
         """Go on with these parameters."""

@@ -26,7 +26,7 @@ LAYERS = (
     ),
     (
         "engine", "ledger", "culture", "culture_values", "parents", "assays", "openloop", "trials",
-        "predict", "recorder", "subspace", "spectrum", "experience", "directions",
+        "predict", "recorder", "subspace", "spectrum", "experience", "directions", "transplants",
     ),
     (
         "simulate", "checkpoint", "foresight", "forks", "frames", "studies", "results", "record",

@@ -233,6 +233,7 @@ def _changes(model: ScenarioModel) -> dict[int, str]:
             found.setdefault(phase.start, []).append(f"phase '{phase.name}'")
     for change in model.intervention:
         texts = [f"{key_name(key)} = {value:g}" for key, value in change.set.items()]
+        texts += [f"{part} of generation {g}" for part, g in change.bring_back.items()]
         found.setdefault(change.at, []).extend(texts)
     end = model.population.generations
     return {at: ", ".join(texts) for at, texts in sorted(found.items()) if at <= end}

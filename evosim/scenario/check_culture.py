@@ -27,6 +27,7 @@ def check_culture(model: ScenarioModel) -> None:
         With the key and what is allowed.
     """
     knowledge, channel = model.knowledge, model.channel
+    _check_brought_back(model)
     if knowledge is None:
         if channel is not None:
             raise UserError(
@@ -133,3 +134,19 @@ def _check_pool(channel: Channel, knowledge: Knowledge, teachers: bool) -> None:
     for key, is_wrong, says in wrong:
         if is_wrong:
             raise UserError(says, key=f"channel.{key}", allowed=allowed[key])
+
+
+def _check_brought_back(model: ScenarioModel) -> None:
+    """Refuse to bring back knowledge that nobody has, or whose bearers would be of another size."""
+    for index, change in enumerate(model.intervention):
+        key = f"intervention.{index}.bring_back"
+        if change.bring_back and model.selection.kind in ("density", "moran"):
+            raise UserError(
+                "what is brought back is of as many agents",
+                key=key,
+                allowed="a selection of constant size, generation by generation",
+            )
+        if "knowledge" in change.bring_back and model.channel is None:
+            raise UserError(
+                "there is no knowledge that is passed on", key=key, allowed="with [channel]"
+            )

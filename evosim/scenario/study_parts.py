@@ -34,10 +34,23 @@ class Block(Table):
 
 
 class Intervention(Table):
-    """Numeric parameters set to new values from a generation on."""
+    """Numeric parameters set to new values from a generation on, or what was brought back."""
 
     at: Annotated[int, Field(ge=1)] = Field(description="first generation with the new values")
-    set: Annotated[dict[str, float], Field(min_length=1)]
+    set: dict[str, float] = Field(default_factory=dict, description="key = new value")
+    bring_back: dict[Literal["genome", "knowledge"], Annotated[int, Field(ge=0)]] = Field(
+        default_factory=dict,
+        description="what this generation gets as an earlier one had it: its genomes at birth, or "
+        "the knowledge that its models showed it",
+    )
+
+    @model_validator(mode="after")
+    def _something(self) -> Intervention:
+        if not self.set and not self.bring_back:
+            raise ValueError("give set or bring_back")
+        if any(generation >= self.at for generation in self.bring_back.values()):
+            raise ValueError("what is brought back is of a generation before `at`")
+        return self
 
 
 class Measure(Table):
