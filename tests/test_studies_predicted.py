@@ -280,6 +280,7 @@ def kept(fidelity, generations=120):
 THEORY = {
     "rogers": copied,
     "one_parent": kept,
+    "same_brains": lambda learning: channel_stock(learning, 1, 170)[-1],
     "too_few": lambda loss: 120 * skill_step(100, loss, 1.0),
     "acquisition": lambda learning: acquired_stock(learning, 0.02, 1.0, 299)[-1],
     "saturated": kept_up,
