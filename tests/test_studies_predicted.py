@@ -277,7 +277,29 @@ def kept(fidelity, generations=120):
     return 100 * x
 
 
+def missed(rate, trials=40, temperature=0.1):
+    """Payoff that a change of the rule costs, by how often either action was paid and was not."""
+    kept = [(1 - rate) ** n for n in range(trials + 1)]
+    shots = np.zeros(trials + 1)  # by how many there were, all paid
+    shots[0], before = 1.0, 0.0
+    for _ in range(trials):
+        shoots = shots * sigmoid([(1 - k) / temperature for k in kept])
+        before += shoots.sum() / trials
+        shots = shots - shoots + np.append(0.0, shoots[:-1])
+    after = 0.0
+    for k, share in enumerate(shots):
+        stood = np.array([share])  # by how often, all paid; other trials were shots for nothing
+        for trial in range(trials):
+            for_nothing = trial - np.arange(trial + 1)
+            worth = (1 - kept[k]) * (1 - rate) ** for_nothing - (1 - np.array(kept[: trial + 1]))
+            stands = stood * sigmoid(-worth / temperature)
+            after += stands.sum() / trials
+            stood = np.append(stood - stands, 0.0) + np.append(0.0, stands)
+    return before - after
+
+
 THEORY = {
+    "lookalike": missed,
     "rogers": copied,
     "one_parent": kept,
     "same_brains": lambda learning: channel_stock(learning, 1, 170)[-1],
