@@ -549,10 +549,11 @@ def test_phases_and_interventions_are_marked() -> None:
 @pytest.mark.parametrize("missing", ["assays", "ledger", "scores", "trajectory", "predictions"])
 def test_an_empty_table_is_left_out(missing: str, plain_run: SimpleNamespace) -> None:
     setattr(plain_run, missing, case.empty(getattr(plain_run, missing)))
-    names = {"trajectory": "trajectories"}.get(missing, missing)
+    name = {"trajectory": "trajectories"}.get(missing, missing)
     with style.figure_style():
         found = {name for name, draw in plots._FIGURES.items() if draw(plain_run)}
-    assert found == {"trajectories", "assays", "ledger", "scores"} - {names}
+    names = {name, "record"} if missing == "ledger" else {name}
+    assert found == {"trajectories", "assays", "ledger", "record", "scores"} - names
 
 
 def test_a_run_without_anything_draws_nothing(plain_run: SimpleNamespace, tmp_path: Path) -> None:
@@ -588,7 +589,7 @@ def test_all_extinct_arms_leave_no_line(plain_run: SimpleNamespace) -> None:
         table[name] = pd.array([pd.NA] * len(table), dtype="Float64")
     plain_run.trajectory = table
     plain_run.assays = plain_run.assays.assign(value=np.nan)
-    assert set(drawn(plain_run)) == {"ledger", "scores"}
+    assert set(drawn(plain_run)) == {"ledger", "record", "scores"}
 
 
 def test_odd_names_are_drawn() -> None:

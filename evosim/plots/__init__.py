@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from evosim.errors import UserError
 from evosim.plots.assays import draw_assays, plot_assay, plot_dose
 from evosim.plots.ledger import draw_ledger, plot_heat, plot_selection
+from evosim.plots.record import draw_record, plot_record
 from evosim.plots.scores import draw_scores, plot_predictions, plot_scores
 from evosim.plots.style import figure_style, save
 from evosim.plots.trajectories import draw_trajectories, plot_measure
@@ -30,6 +31,7 @@ __all__ = [
     "plot_heat",
     "plot_measure",
     "plot_predictions",
+    "plot_record",
     "plot_run",
     "plot_scores",
     "plot_selection",
@@ -62,6 +64,7 @@ _FIGURES = {
     "assays": draw_assays,
     "trials": draw_trials,
     "ledger": draw_ledger,
+    "record": draw_record,
     "scores": draw_scores,
 }
 
