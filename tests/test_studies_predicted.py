@@ -242,34 +242,6 @@ def spread_out(contact, items, villages=8, agents=8, fidelity=0.7, generations=6
     return known
 
 
-def missed(rate, episodes=40, temperature=0.1):
-    """Payoff an episode with guns that pay, less that in the game that looks alike: all lives.
-
-    By how often it has shot so far; then by how often it has shot in vain, and stood still.
-    """
-    times = np.arange(episodes + 1)
-    shot = 1 - (1 - rate) ** times  # what shooting seems worth after so many
-    shoot = sigmoid(shot / temperature)
-    p = (times == 0).astype(float)
-    won = 0.0
-    for _ in range(episodes):
-        won += p @ shoot
-        p = p * (1 - shoot) + np.concatenate([[0], (p * shoot)[:-1]])
-    vain, still = times[:, None, None], times[None, :, None]
-    value = shot * (1 - rate) ** vain - (1 - (1 - rate) ** still)
-    shoot = sigmoid(value / temperature)
-    q = np.zeros(shoot.shape)
-    q[0, 0] = p
-    found = 0.0
-    for _ in range(episodes):
-        found += (q * (1 - shoot)).sum()
-        further = np.zeros(q.shape)
-        further[1:] += (q * shoot)[:-1]
-        further[:, 1:] += (q * (1 - shoot))[:, :-1]
-        q = further
-    return (won - found) / episodes
-
-
 def averaged(strength, populations, agents=100, generations=80):
     """Mean logit of the learning rate in populations whose lives are drawn, not lived.
 
@@ -339,7 +311,6 @@ THEORY = {
     "racer_rescue": rescued,
     "outer_loop": tried,
     "cloning_device": pursued,
-    "lookalike": missed,
     "glitch": untried,
     "reward_gap_learners": lambda rate: untried(rate * 0.5, q0=0.5, steps=3),
     "glitch_population": found,
