@@ -9,6 +9,7 @@ import pytest
 from engine_case import data, engine, history
 from reference import uniform, words
 
+import evosim
 from evosim.errors import UserError
 from evosim.kernels import philox
 from evosim.scenario import Scenario
@@ -128,3 +129,15 @@ def test_bad_input_is_named(name):
     with pytest.raises(UserError, match=says) as caught:
         Scenario.from_dict(made)
     assert caught.value.key == key
+
+
+def test_transmission_of_decisions_is_split_by_where_they_come_from():
+    """Genetic, received and learned terms add up to that of all, in every generation."""
+    made = tables({"fidelity": 0.8}, genome={"policy": {"mutation": 0.3}, "neutral": {}})
+    ledger = evosim.run(Scenario.from_dict(made | {"record": {"every": 1}}), threads=1).ledger
+    rows = ledger[ledger["kind"] == "information"]
+    keys = ["replicate", "generation"]
+    wide = rows.pivot_table(index=keys, columns="quantity", values="transmission")
+    parts = [f"information.{name}" for name in ("genetic", "received", "learned")]
+    np.testing.assert_allclose(wide[parts].sum(axis=1), wide["information.all"], atol=1e-12)
+    assert (wide[parts].abs().max() > 0.01).all()
