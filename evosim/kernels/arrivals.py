@@ -144,10 +144,14 @@ def lacking(shown, who, first, n, known, agent):
 
 @borrowing
 def offer(shown, who, first, n, known, agent, word, width, state):
-    """Write who shows how many times what an agent lacks of `width` words from `word`."""
+    """Write who shows how many times what an agent lacks of `width` words; return how much it is.
+
+    The words begin at `word`.
+    """
     a, b, c = who[first], who[first + min(1, n - 1)], who[first + min(2, n - 1)]
     second = _ALL if n > 1 else np.uint64(0)
     third = _ALL if n > 2 else np.uint64(0)
+    total = np.int64(0)
     for w in range(width):
         new = ~known[agent, word + w]
         x = shown[a, word + w] & new
@@ -158,6 +162,8 @@ def offer(shown, who, first, n, known, agent, word, width, state):
         state[_TWO + w] = several ^ all_three
         state[_THREE + w] = all_three
         state[_LEFT + w] = anyone
+        total += ones(anyone)
+    return total
 
 
 @borrowing
@@ -239,6 +245,8 @@ def take_words(
 ):  # fmt: skip
     """Add what arrives from n <= MERGED models to what an agent knows, a chunk after another.
 
+    What is offered of a row that is one chunk stands in `state` already.
+
     Parameters
     ----------
     digits : (MERGED * LONGEST,) uint64
@@ -260,7 +268,8 @@ def take_words(
     words = known.shape[1]
     for word in range(0, words, CHUNK):
         width = min(CHUNK, words - word)
-        offer(shown, who, first, n, known, agent, word, width, state)
+        if words > CHUNK:
+            offer(shown, who, first, n, known, agent, word, width, state)
         draw_words(key, generation, agent, purpose, draw, width * DIGITS // 2, bits)
         draw += width * DIGITS // 2
         if decide(digits, bits, width, state) != np.uint64(0):
@@ -282,7 +291,12 @@ def arrive(
     rare = min(fidelity, 1.0 - fidelity)
     for first in range(0, n, MERGED):
         some = min(MERGED, n - first)
-        if rare > 0.0 and (rare * lacking(shown, who, first, some, known, agent) > MANY * chunks):
+        new = np.int64(0)
+        if rare > 0.0 and chunks == 1:
+            new = offer(shown, who, first, some, known, agent, 0, known.shape[1], state)
+        elif rare > 0.0:
+            new = lacking(shown, who, first, some, known, agent)
+        if rare * new > MANY * chunks:
             draw = take_words(
                 key, generation, agent, purpose, draw, digits, shown, who, first, some, known,
                 bits, state,
