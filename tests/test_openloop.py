@@ -11,6 +11,7 @@ import pytest
 from evosim.assays import birth_values, make_probe
 from evosim.errors import UserError
 from evosim.openloop import feedback
+from evosim.predict.asked import ask
 from evosim.scenario import Scenario
 from evosim.worlds.build import build_world
 
@@ -104,3 +105,24 @@ def test_an_action_is_asked_of_one_context():
     tables["assay"][0]["measure"] = {"first_action": "left"}
     with pytest.raises(UserError, match="an action's probability is asked of one context"):
         Scenario.from_dict(tables)
+
+
+def test_predictors_ask_about_every_context_of_an_assay():
+    """Both sides of the coin are asked about, each episode as often; seen and hidden are not."""
+    tables = corridor(measure="payoff")
+    tables["genome"] = {"policy": {"initial": {"value": 0}}}
+    made = engine_case.engine(tables)
+    probe = make_probe(made.resolved.model.assay[0], made.resolved, 1)
+    world = made.resolved.world
+    asked = ask(made, made.step(), "birth", [probe])
+    met = [set(world.percept[v][world.terminal[v] == 0].tolist()) for v in SEEN]
+    assert set(asked.percept.tolist()) == met[0] | met[1]
+    assert np.allclose(asked.weight.sum(axis=1), 1.0)
+    for percepts in met:  # agents without preferences spend as long on either side
+        here = np.isin(asked.percept, list(percepts - (met[0] & met[1])))
+        assert here.any()
+    left, right = (
+        asked.weight[:, np.isin(asked.percept, list(p - q))].sum(axis=1)
+        for p, q in (met, met[::-1])
+    )
+    assert np.allclose(left, right)
