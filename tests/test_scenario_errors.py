@@ -80,14 +80,15 @@ MODELS = [
         "bias = 1\n",
         "bias = true\n",
         "cues.bias: true is not allowed; allowed: a number or a table with the keys value, "
-        "toward, axis, at, beside, distance, states, context, one_hot, factors, visible",
+        "toward, axis, within, place, at, beside, distance, states, context, one_hot, factors, "
+        "visible",
     ),
     (
         "coinrun",
         'toward = "C"',
         'towards = "C"',
-        "cues.coin_side.towards: unknown key; allowed: value, toward, axis, at, beside, "
-        "distance, states, context, one_hot, factors, visible; did you mean 'toward'?",
+        "cues.coin_side.towards: unknown key; allowed: value, toward, axis, within, place, at, "
+        "beside, distance, states, context, one_hot, factors, visible; did you mean 'toward'?",
     ),
     (
         "coinrun",

@@ -162,7 +162,14 @@ BROKEN = {
     ),
     "items passed on a twentieth too rarely": (
         lambda: rearranged(culture, "transmit", arg8=lambda fidelity: 0.95 * fidelity),
-        ["channel_line", "lasting_items", "poisson_stock", "open_line"],
+        [
+            "channel_line", "lasting_items", "poisson_stock", "open_line", "acquired_items",
+            "copiers", "directly_biased", "lasting_among_peers", "neutral_substitution",
+        ],
+    ),
+    "skills imitated a twentieth short": (
+        lambda: rearranged(culture, "imitate", arg7=lambda fidelity: 0.95 * fidelity),
+        ["acquired_skill", "best_skill"],
     ),
     "a tenth more found": (
         lambda: rearranged(finding, "find_in_pool", arg4=lambda rate: 1.1 * rate),

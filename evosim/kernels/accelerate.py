@@ -17,6 +17,7 @@ from typing import Any
 import llvmlite
 import numba
 import platformdirs
+from numba.core.registry import CPUDispatcher
 
 #: No fast-math: reordering or fusing would let bits depend on the compiler's mood.
 OPTIONS = {"nogil": True, "cache": True, "boundscheck": False, "error_model": "numpy"}
@@ -51,7 +52,7 @@ def kernel(function: Callable[..., Any]) -> Any:
         numba.config.CACHE_DIR = before
 
 
-def compiled(function: Any, args: tuple[Any, ...]) -> Callable[..., None]:
+def compiled(function: Callable[..., None], args: tuple[Any, ...]) -> Callable[..., None]:
     """Return a kernel's code for arguments of these types, without the look at their types.
 
     Numba finds out all types at every call, some 10 us for a life, whose world and mind are tuples
@@ -62,9 +63,12 @@ def compiled(function: Any, args: tuple[Any, ...]) -> Callable[..., None]:
     Parameters
     ----------
     function : kernel
+        Anything else that can be called is returned as it is.
     args : tuple
         Its arguments.
     """
+    if not isinstance(function, CPUDispatcher):
+        return function
     signature = tuple(function.typeof_pyval(value) for value in args)
     function.compile(signature)  # or load it, or find it compiled
     entry: Callable[..., None] = function.overloads[signature].entry_point

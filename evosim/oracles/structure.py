@@ -22,7 +22,18 @@ def island_heterozygosity(
         Demes, and haploid agents in each; every deme fills its places itself.
     migration : float
         Chance that a parent is of another deme, each alike.
+
+    Returns
+    -------
+    within, between : float
+
+    Raises
+    ------
+    ValueError
+        For less than two demes or one agent, or a chance beyond 0 and 1.
     """
+    if demes < 2 or size < 1 or not 0.0 <= migration <= 1.0:
+        raise ValueError("two demes or more, of one agent or more, and a chance of 0 to 1")
     stay, others = 1.0 - migration, demes - 1
     same = stay**2 + migration**2 / others
     meet = 2.0 * stay * migration / others + migration**2 * (demes - 2) / others**2
@@ -41,5 +52,16 @@ def reached(generations: int, near: int, places: int) -> int:
     near : int
         Neighbours on both sides together.
     places : int
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    ValueError
+        If a number is negative.
     """
+    if min(generations, near, places) < 0:
+        raise ValueError("numbers of generations, neighbours and places are not negative")
     return min(places, near * generations + 1)
