@@ -1,4 +1,4 @@
-"""What theory has of four more doses: a density, populations and lineages drawn apart."""
+"""What theory has of five more doses: a density, populations and lineages drawn apart."""
 
 import math
 
@@ -33,6 +33,22 @@ def carried_over(strength, populations, agents=300):
         parent = parents(luck, np.exp(strength * luck.binomial(10, use) / 10))
         weight = weight.reshape(2, -1)[:, parent] + 0.1 * luck.standard_normal(weight.shape)
     return sigmoid(weight[1]).mean(1)
+
+
+def climbed(fidelity, lineages, generations=20):
+    """Levels passed per episode; a level passed k times has the value 1 - 2^-k."""
+    luck = np.random.default_rng(1)
+    chance = np.exp(10 * (1 - 0.5 ** np.arange(6 * generations + 7)))
+    chance /= chance + 2
+    passed = np.zeros((lineages, 30), np.int64)
+    for _ in range(generations + 1):
+        passed[luck.random(passed.shape) >= fidelity] = 0
+        levels = np.zeros(lineages)
+        for _ in range(6):
+            way = np.logical_and.accumulate(luck.random(passed.shape) < chance[passed], axis=1)
+            passed += way
+            levels += way.sum(1) / 6
+    return levels
 
 
 def weighed(cost, populations, agents=100, generations=150):
@@ -109,6 +125,7 @@ def test_deployment_is_that_of_the_density():
 
 #: Per study: what it draws, how many here and in the file, and which of its values are drawn here.
 DRAWN = {
+    "skills": (climbed, 400, 20_000, slice(None, None, 3)),
     "new_domain": (carried_over, 6, 200, slice(1, None, 3)),
     "wrapper": (weighed, 12, 200, slice(0, 6, 2)),
 }
