@@ -159,9 +159,10 @@ for number in range(1000):
     for name in ("bandit", "road"):
         command = ["run", f"{name}.toml", "--threads", "1", "--no-plots"]
         if number == 0:
-            begun = time.monotonic()
-            assert main([*command, "--out", f"whole/{name}", "--checkpoint", "1"]) == 0
-            took = time.monotonic() - begun
+            for where in ("compiling", "whole"):  # a death while it compiles is another matter
+                begun = time.monotonic()
+                assert main([*command, "--out", f"{where}/{name}", "--checkpoint", "1"]) == 0
+                took = time.monotonic() - begun
             continue
         out = Path(f"{number}/{name}")
         while not out.exists():
