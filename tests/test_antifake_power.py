@@ -29,6 +29,11 @@ from evosim.scenario.override import override
 from evosim.scenario.resolved import plain
 
 LEARNERS = {"mind.learning": "reinforce", "mind.learning_rate": 0.3}
+#: Newborns copy whoever earned most.
+LORE = {
+    "knowledge": {"pool": "finite", "items": 9, "learning": 3},
+    "channel": {"choice": "best", "candidates": 0, "fidelity": 0.8},
+}
 CHAIN = {
     "world": {"kind": "chain", "length": 4, "steps": 6, "episodes": 3},
     "context": [{"name": "only", "frequency": 1.0}],
@@ -167,6 +172,10 @@ def learned_from_earnings(_engine, lives):
     lives.learned[...] += 1e-3 * lives.payoff[..., None]
 
 
+def earnings_told(engine, lives, _pedigree):
+    engine.culture.shown[..., 0] ^= lives.payoff.astype(np.uint64)
+
+
 def first_locus_pays(engine, lives):
     lives.criterion += 2.0 * lives.genes[..., 0]
 
@@ -202,6 +211,7 @@ QUICK_FAKES = {
     "F2 payoff as reward": ("F2", in_tables(payoff_rewards), LEARNERS),
     "F2 payoff inherited": ("F2", in_engine("close", earnings_inherited), {}),
     "F2 payoff in learned states": ("F2", in_engine("fitness", learned_from_earnings), LEARNERS),
+    "F2 payoff in what is copied": ("F2", in_engine("close", earnings_told), LORE),
     "F3 first context pays": ("F3", in_tables(first_context_pays), {}),
     "F3 first of trained contexts pays": (
         "F3", in_tables(first_context_pays), {"context.coin right.frequency": 1.0}),

@@ -223,6 +223,7 @@ def live(
     replicates: int = REPLICATES,
     *,
     replayed: Mapping[int, Pedigree] | None = None,
+    shown: Sequence[F64] | None = None,
     begin: Callable[[Engine], None] | None = None,
 ) -> History:
     """Run `GENERATIONS` generations, and one more that leaves no offspring.
@@ -233,6 +234,8 @@ def live(
     seed, replicates : int
     replayed : mapping of int -> Pedigree, optional
         Parents are these, whatever the scheme of selection says.
+    shown : sequence of (R, N) float64, optional
+        Payoffs, generation by generation, by which newborns choose whom they copy.
     begin : callable, optional
         Given the engine with its founders.
     """
@@ -245,6 +248,8 @@ def live(
         engine.replayed = replayed.__getitem__
         engine.change(stretches[0][1])
     engine.keep_pedigree = history.add_pedigree
+    if shown is not None and engine.culture is not None:
+        engine.closed = lambda engine, _lives, _pedigree: _show(engine, shown)
     if begin is not None:
         begin(engine)
         engine.ledger.rebase(engine.population)
@@ -260,6 +265,12 @@ def live(
 def _replaying(resolved: Resolved) -> Resolved:
     """Let the pedigree come from elsewhere; the rest of the scheme stays."""
     return replace(resolved, selection=replace(resolved.selection, kind="replay"))
+
+
+def _show(engine: Engine, payoffs: Sequence[F64]) -> None:
+    """Let the generation that just lived be chosen as models by these payoffs."""
+    assert engine.culture is not None
+    engine.culture.payoff = payoffs[engine.generation - 1]
 
 
 class Small:

@@ -1,8 +1,10 @@
 """F2: within a life payoff is nothing.
 
 An arm's pedigree is recorded and replayed with other payoffs, while reward and criterion stay:
-what agents inherit, do and learn must stay the same to the last bit. Payoffs are replaced in the
-scenario file, from which the world is built anew, and in the arrays of the built world.
+what agents inherit, do and learn must stay the same to the last bit. Where newborns look at payoff
+to choose whom they copy, that choice lies between lives as that of parents does: they are shown the
+payoffs that were recorded. Payoffs are replaced in the scenario file, from which the world is built
+anew, and in the arrays of the built world.
 """
 
 from __future__ import annotations
@@ -53,7 +55,12 @@ def check_replay(scenario: Scenario, lived: Small | None = None) -> Row:
     found = []
     for cell in cells:
         plainly = lived.of(cell)
-        other = live(other_payoffs(cell), cell.model.seed, replayed=plainly.pedigrees)
+        other = live(
+            other_payoffs(cell),
+            cell.model.seed,
+            replayed=plainly.pedigrees,
+            shown=plainly.parts["payoff"],
+        )
         where = difference(plainly, other, BEHAVIOUR)
         if where is None and difference(plainly, other, ("payoff",)) is None:
             where = "other numbers led to the same payoffs"
