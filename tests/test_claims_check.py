@@ -65,6 +65,8 @@ def test_sound_claims_pass(keys: dict[str, Any]) -> None:
         ({"arm": "rho", "minus": "rho", "trend": "increasing"}, "minus", "compared with itself"),
         ({"measure": "assay.sit", "above": 0.0}, "measure", "did you mean 'assay.sits'"),
         ({"measure": "ledger.logit:coin:stop.selection", "above": 0.0}, "measure", "unknown"),
+        ({"measure": "ledger.logit::go.selection", "above": 0.0}, "measure", "unknown"),
+        ({"measure": "ledger.logit:coin:go.selected", "above": 0.0}, "measure", "unknown"),
         ({"trend": "increasing"}, "arm", "varies 0 grid keys"),
         ({"crosses": {"value": 0.5, "between": [0.1, 0.2]}}, "arm", "a grid of two values"),
         ({"arm": "one", "monotone": "increasing"}, "arm", "varies 0 grid keys"),

@@ -10,6 +10,7 @@ import studies_case as case
 
 import evosim
 from evosim.errors import UserError
+from evosim.scenario.load import is_study
 from evosim.studies.designs import points_of
 from evosim.studies.file import SCHEMA_FILE, load_study_file, schema_text
 from evosim.studies.plan import code_version, extend, make_plan
@@ -286,3 +287,19 @@ def test_many_runs_share_the_seeds_of_few_replicates(tmp_path):
     assert found["seed"].nunique() == 500
     assert evosim.Scenario.load(tmp_path / "lamps.toml").model.population.replicates == 3
     assert (found["populations"] == 3).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "study"),
+    [
+        ('scenario = "a.toml"\n[design]\nkind = "list"', True),
+        ('scenario = "a.toml"\n  [ "design" ]\nkind = "list"', True),
+        ('scenario = "a.toml"\n[design.parameters]\n"a.b" = [1]', True),
+        ('design = { kind = "list" }\nscenario = "a.toml"', True),
+        ('title = "a design"\nprose = """\ndesign of a scenario"""\n[world]', False),
+        ('[design]\nkind = "list"', False),
+        ('scenario = "a.toml"\n[design', False),
+    ],
+)
+def test_a_study_is_told_from_a_scenario(text, study):
+    assert is_study(text) is study

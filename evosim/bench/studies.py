@@ -52,14 +52,19 @@ class Sizes:
     Attributes
     ----------
     runs : int
-        Runs of at least a second, with one worker and with two.
+        Runs of at least a second of one study; the study is done `rounds` times with one worker
+        and as often with two.
+    rounds : int
+        An even number: one, two, two, one worker, so that a machine that grows slower or faster
+        meanwhile is the same to both.
     short : int
         Runs of some milliseconds whose overhead is measured.
     points, replicates : int
         Of the large plan; their product is its number of runs.
     """
 
-    runs: int = 16
+    runs: int = 32
+    rounds: int = 2
     short: int = 400
     points: int = 10_000
     replicates: int = 10
@@ -117,7 +122,7 @@ def measure_studies(
     say : callable
         Told in a few words what is being measured.
     """
-    sizes = Sizes(6, 100, 1_000, 10) if quick else Sizes()
+    sizes = Sizes(6, 2, 100, 1_000, 10) if quick else Sizes()
     with tempfile.TemporaryDirectory(prefix="evosim-bench-") as folder:
         return _measured(Path(folder), sizes, say)
 
@@ -127,17 +132,18 @@ def _measured(folder: Path, sizes: Sizes, say: Callable[[str], object]) -> Studi
     overhead = _overhead(folder / "short", sizes.short)
     say("runs an hour with one and two workers")
     generations = _generations(folder / "trial")
-    per_hour, own = [], []
-    for workers in (1, 2):
-        name = f"workers{workers}"
-        wall, seconds = _timed(folder / name, sizes.runs, generations, workers)
-        per_hour.append(3600 * sizes.runs / wall)
-        own.append(median(seconds))
+    walls: dict[int, float] = {1: 0.0, 2: 0.0}
+    own: dict[int, list[float]] = {1: [], 2: []}
+    for k, workers in enumerate((1, 2, 2, 1) * (sizes.rounds // 2)):
+        wall, seconds = _timed(folder / f"long{k}", sizes.runs, generations, workers)
+        walls[workers] += wall
+        own[workers] += seconds
+    done = sizes.runs * sizes.rounds
     say(f"a plan of {sizes.points * sizes.replicates:,} runs")
     plan_seconds, plan_bytes = _plan(folder / "plan", sizes.points, sizes.replicates)
     return Studies(
-        (own[0], own[1]),
-        (per_hour[0], per_hour[1]),
+        (median(own[1]), median(own[2])),
+        (3600 * done / walls[1], 3600 * done / walls[2]),
         overhead,
         sizes.points * sizes.replicates,
         plan_seconds,

@@ -6,6 +6,7 @@ import tomllib
 from bisect import bisect_right
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cached_property
 
 Path = tuple[str | int, ...]
 
@@ -25,11 +26,16 @@ class KeyLines:
     """
 
     def __init__(self, text: str) -> None:
-        scanner = _Scanner(text)
+        self._text = text
+
+    @cached_property
+    def _lines(self) -> dict[Path, int]:
+        """Read the text when the first mistake asks for a line: most files have none."""
+        scanner = _Scanner(self._text)
         # Where the scanner gets lost, errors name the nearest line that is known.
         with suppress(_LostError, RecursionError):
             scanner.document()
-        self._lines = scanner.lines
+        return scanner.lines
 
     def line(self, path: Sequence[str | int]) -> int | None:
         """Return the 1-based line of `path`, or of the nearest table that encloses it.

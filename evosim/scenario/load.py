@@ -18,6 +18,8 @@ from evosim.scenario.lines import KeyLines
 from evosim.scenario.model import ScenarioModel
 
 _LINE = re.compile(r"^(?P<what>.*?) \(at (?:line (?P<line>\d+), column \d+|end of document)\)$")
+#: A line that may begin a study's design: a header or a key, bare or in quotes.
+_DESIGN = re.compile(r"""^[ \t]*\[?[ \t]*["']?design""", re.MULTILINE)
 #: No scenario comes near; a wrong file (a table of results, a disk image) does.
 _MOST_BYTES = 10_000_000
 
@@ -118,7 +120,7 @@ def in_order(data: Any) -> Any:
 
 def is_study(text: str) -> bool:
     """Tell a study file's text from a scenario's by the keys that only a study has."""
-    if "design" not in text:  # most scenarios need no reading for it
+    if not _DESIGN.search(text):  # most scenarios need no reading for it
         return False
     try:
         data = parse(text)
