@@ -6,6 +6,7 @@ of making them. Worlds are built, because that is quick and shows every mistake 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,8 +21,12 @@ if TYPE_CHECKING:
 BASE = 350_000_000
 #: A row of the ledger, twice (its parts and the table they are joined into); measured, in bytes.
 _ROW = 400
+#: A row of who learned what from whom; measured, in bytes.
+_EDGE = 240
 #: What the other tables take, in such rows.
 _OTHER_ROWS = 8
+#: Most models that a newborn has whose gene says how many.
+_MODELS = 64
 #: Rows per replicate and arm that are recorded where the scenario does not say how often.
 _ROWS = 50
 
@@ -65,7 +70,7 @@ def estimate_cost(scenario: Scenario) -> Cost:
         A world of some arm cannot be built.
     """
     cells = scenario.arms()
-    lives = rows = 0
+    lives = rows = edges = 0
     largest = 0
     for cell in cells:
         size = cell.model.population
@@ -75,8 +80,10 @@ def estimate_cost(scenario: Scenario) -> Cost:
             raise _placed(error, scenario) from None
         lives += size.agents * size.replicates * size.generations
         largest = max(largest, _agents(cell.model) * _bytes_per_agent(cell.model, world))
-        rows += size.replicates * _recorded(cell.model) * _quantities(cell.model, world)
-    return Cost(len(cells), lives, BASE + largest + rows * _ROW)
+        recorded = size.replicates * _recorded(cell.model)
+        rows += recorded * _quantities(cell.model, world)
+        edges += recorded * _edges(cell.model)
+    return Cost(len(cells), lives, BASE + largest + rows * _ROW + edges * _EDGE)
 
 
 def _placed(error: UserError, scenario: Scenario) -> UserError:
@@ -108,11 +115,26 @@ def _check_worlds(model: ScenarioModel) -> TabularWorld | None:
 
 
 def _agents(model: ScenarioModel) -> int:
+    return _room(model) * model.population.replicates
+
+
+def _room(model: ScenarioModel) -> int:
     size = model.population
-    room = size.agents
     if model.selection.kind == "density":
-        room = size.limit or 4 * room
-    return room * size.replicates
+        return size.limit or 4 * size.agents
+    return size.agents
+
+
+def _edges(model: ScenarioModel) -> int:
+    """Return the most rows of who learned what from whom, per replicate and recorded generation."""
+    channel, gene = model.channel, model.genome.get("models")
+    if channel is None:
+        return 0
+    models: float = channel.models
+    if gene is not None:
+        models = min(gene.bounds[1], _MODELS) if gene.bounds else _MODELS
+    newborns = min(model.record.edges, _room(model))
+    return newborns * max(1, math.ceil(models) + channel.peers)
 
 
 def _bytes_per_agent(model: ScenarioModel, world: TabularWorld | None) -> int:

@@ -10,7 +10,7 @@ summed over pairs of parent and child.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,32 @@ QUANTITIES = tuple(f"information.{name}" for name in (*SOURCES, "all"))
 SKILLS = tuple(f"skill.{name}" for name in (*SOURCES[1:], "all"))
 
 
+class Turn(NamedTuple):
+    """How newborns choose whom they copy in one turn of transmission, and among whom.
+
+    Attributes
+    ----------
+    number : int
+        0: from the previous generation; 1: from each other.
+    choice, path, models, candidates, loci : int, (5,) int64
+        As in `evosim.kernels.culture.transmit`.
+    before : (R,) int64
+        Agents among which models are.
+    weights, effort : (R, N) float64
+        Of the models; length 0 on the last axis where they are not read.
+    """
+
+    number: int
+    choice: int
+    path: int
+    models: int
+    candidates: int
+    loci: NDArray[np.int64]
+    before: NDArray[np.int64]
+    weights: F64
+    effort: F64
+
+
 class Culture:
     """The knowledge of one arm's living generation, and what the previous one knew.
 
@@ -54,6 +80,8 @@ class Culture:
     ----------
     known : (R, N, W) uint64
         Items received and found by the living generation.
+    first : (R, N, W) uint64
+        Those received in the first turn, before newborns copied each other.
     lived : (R, N, W) uint64
         Those of the generation that lived last, at death.
     information : (R, N, 3) float64
@@ -77,7 +105,7 @@ class Culture:
         self.code, self.structure = code, structure
         shape = (replicates, agents)
         self.known = np.zeros((*shape, code.words), np.uint64)
-        self.lived = self.known
+        self.first = self.lived = self.known
         self.innate = np.zeros((*shape, (code.loci + 63) // 64), np.uint64)
         self.learned = np.zeros(shape, np.int64)
         self.information = np.zeros((*shape, 3))
@@ -137,73 +165,69 @@ class Culture:
         """Let the newborns receive what the previous generation shows them."""
         channel = self.code.channel
         self.share = np.zeros((self.before.size, 0))
+        self.first = self.known
         if channel is None or not channel.is_open:
             self.known[:] = 0
             return
         copied = np.zeros(
             (*self.learned.shape,) if _looks(channel) else (self.before.size, 0), np.uint8
         )
-        self._receive(channel, genes, count, keys, generation, threads, copied)
+        drawn = (genes, count, keys, generation, threads)
+        self._receive(channel, self.turn(channel, False, count), *drawn, self.shown, copied)
         if channel.peers and not self.code.skill:
-            self._from_peers(channel, genes, count, keys, generation, threads)
+            # Newborns copy what other newborns received in the first turn.
+            self.first = self.known.copy()
+            nobody = np.zeros((self.before.size, 0), np.uint8)
+            self._receive(channel, self.turn(channel, True, count), *drawn, self.first, nobody)
         if channel.time or copied.size:
             self.share = self._time_left(channel, genes, copied)
+
+    def turn(self, channel: ChannelCode, peers: bool, count: NDArray[np.int64]) -> Turn:
+        """Return one of the two turns: from the previous generation, or from other newborns."""
+        if not peers:
+            return Turn(
+                0, channel.choice, channel.path, channel.models, channel.candidates, channel.loci,
+                self.before, self._weights(), self._efforts(),
+            )  # fmt: skip
+        loci = channel.loci.copy()
+        loci[choice.MODELS_GENE] = -1
+        nothing = np.zeros((self.before.size, 0))
+        return Turn(
+            1, channel.peer_choice, choice.OBLIQUE, channel.peers, 1, loci, count, nothing, nothing
+        )
 
     def _receive(
         self,
         channel: ChannelCode,
+        turn: Turn,
         genes: NDArray[np.float32],
         count: NDArray[np.int64],
         keys: NDArray[np.uint64],
         generation: int,
         threads: int,
+        shown: NDArray[np.uint64],
         copied: NDArray[np.uint8],
     ) -> None:
-        """First turn: from the previous generation."""
         blocks = self.before.size * -(-self.learned.shape[1] // kernels.BLOCK)
+        chosen = (turn.choice, turn.path, turn.models, turn.candidates)
         models = (
-            keys, generation, count, genes, self.before, self.payoff, self._weights(),
-            self.parent, self.mate, self._efforts(),
+            turn.loci, keys, generation, count, genes, turn.before, self.payoff, turn.weights,
+            self.parent, self.mate, turn.effort,
         )  # fmt: skip
         if self.code.skill:
             run_blocks(
-                kernels.imitate, blocks, threads, channel.choice, channel.path, channel.models,
-                channel.candidates, channel.copying, channel.fidelity, channel.limit,
-                channel.strength, channel.loss, channel.spread, *self._near(), channel.loci,
-                *models,
-                _skill(self.shown), _skill(self.known), copied,
+                kernels.imitate, blocks, threads, *chosen, channel.copying, channel.fidelity,
+                channel.limit, channel.strength, channel.loss, channel.spread, *self.near(),
+                *models, _skill(shown), _skill(self.known), copied,
             )  # fmt: skip
             return
         run_blocks(
-            kernels.transmit, blocks, threads, self.code.counted, channel.choice, channel.path,
-            channel.models, channel.candidates, channel.copying, channel.fidelity,
-            channel.capacity, channel.strength, *self._near(), 0, channel.compression,
-            channel.most, channel.loci, *models, self.shown, self.known, copied,
+            kernels.transmit, blocks, threads, self.code.counted, *chosen, channel.copying,
+            channel.fidelity, channel.capacity, channel.strength, *self.near(), turn.number,
+            channel.compression, channel.most, *models, shown, self.known, copied,
         )  # fmt: skip
 
-    def _from_peers(
-        self,
-        channel: ChannelCode,
-        genes: NDArray[np.float32],
-        count: NDArray[np.int64],
-        keys: NDArray[np.uint64],
-        generation: int,
-        threads: int,
-    ) -> None:
-        """Second turn: newborns copy what other newborns received in the first."""
-        replicates, agents = self.learned.shape
-        loci = channel.loci.copy()
-        loci[choice.MODELS_GENE] = -1
-        nothing = np.zeros((replicates, 0))
-        run_blocks(
-            kernels.transmit, replicates * -(-agents // kernels.BLOCK), threads, False,
-            channel.peer_choice, choice.OBLIQUE, channel.peers, 1, channel.copying,
-            channel.fidelity, channel.capacity, channel.strength, *self._near(), 1, 1.0, np.inf,
-            loci, keys, generation, count, genes, count, self.payoff, nothing, self.parent,
-            self.mate, nothing, self.known.copy(), self.known, np.zeros((replicates, 0), np.uint8),
-        )  # fmt: skip
-
-    def _near(self) -> tuple[Near, float]:
+    def near(self) -> tuple[Near, float]:
         """Return among whom models are, and the chance that one stands elsewhere."""
         structure = self.structure
         return (ANYWHERE, 0.0) if structure is None else (structure.models, structure.contact)
@@ -217,7 +241,7 @@ class Culture:
         if channel is None or channel.choice != choice.PAYOFF:
             return np.zeros((self.before.size, 0))
         alive = np.arange(self.payoff.shape[1])[None, :] < self.before[:, None]
-        near, _ = self._near()
+        near, _ = self.near()
         if near.group.size and channel.best:
             return self._cumulated(near, True, np.where(alive, self.payoff, -np.inf))
         if channel.best:
@@ -449,4 +473,4 @@ def _distinct(known: NDArray[np.uint64], count: NDArray[np.int64]) -> F64:
     return np.array([np.bitwise_count(words).sum() for words in anyone], np.float64)
 
 
-__all__ = ["QUANTITIES", "SKILLS", "SOURCES", "Culture"]
+__all__ = ["QUANTITIES", "SKILLS", "SOURCES", "Culture", "Turn"]

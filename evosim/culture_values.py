@@ -65,7 +65,7 @@ class ValueCulture(Culture):
         run_blocks(
             inherit.inherit, replicates * -(-agents // inherit.BLOCK), threads, channel.choice,
             channel.path, channel.models, channel.candidates, channel.copying, channel.fidelity,
-            channel.noise, channel.strength, *self._near(), channel.loci, keys, generation, count,
+            channel.noise, channel.strength, *self.near(), channel.loci, keys, generation, count,
             genes, self.before, self.payoff, self._weights(), self.parent, self.mate,
             self.code.row, self.shown.view(np.float64), self.table,
         )  # fmt: skip

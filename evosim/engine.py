@@ -95,6 +95,8 @@ class Engine:
         Called with (generation, Pedigree) after selection.
     observer : callable, optional
         Stage 5: called with (engine, lives); must change nothing.
+    taught : callable, optional
+        Called with (engine, genes) after transmission; likewise.
     closed : callable, optional
         Called with (engine, lives, pedigree) after the ledger closed a generation; likewise.
     """
@@ -106,6 +108,7 @@ class Engine:
     replayed: Callable[[int], Pedigree] | None = None
     keep_pedigree: Callable[[int, Pedigree], None] | None = None
     observer: Callable[[Engine, Lives], None] | None = None
+    taught: Callable[[Engine, NDArray[np.float32]], None] | None = None
     closed: Callable[[Engine, Lives, Pedigree], None] | None = None
     generation: int = 0
     extinct: dict[int, int] = field(default_factory=dict)
@@ -246,6 +249,8 @@ class Engine:
             self.culture.transmit(
                 genes, self.population.count, self.keys, self.generation, self._threads()
             )
+            if self.taught is not None:
+                self.taught(self, genes)
 
     def life(self, genes: NDArray[np.float32]) -> Lives:
         """Stage 3: every agent lives its episodes."""

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from evosim.edges import PATHS
 from evosim.recorder import Recorder
 
 KEYS = ("arm", "replicate", "generation")
@@ -25,6 +26,7 @@ COLUMNS = {
         *KEYS, "kind", "quantity", "context", "percept", "action", "before", "selection",
         "transmission", "learning", "after", "cumulative_selection", "cumulative_transmission",
     ),
+    "edges": (*KEYS, "learner", "parent", "mate", "model", "path", "knew", "taken"),
     "predictions": (
         *KEYS, "assay", "context", "percept", "predictor", "action", "probability",
     ),
@@ -37,20 +39,34 @@ def tables_of(recorders: list[Recorder]) -> dict[str, pd.DataFrame]:
     out = {}
     for name, columns in COLUMNS.items():
         parts = [_table(recorder, name) for recorder in recorders if recorder.rows[name]]
-        frame = (
-            pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(columns))
-        )
+        if not parts:
+            out[name] = no_rows(name)
+            continue
+        frame = pd.concat(parts, ignore_index=True)
         ordered = [c for c in columns if c in frame] + [c for c in frame if c not in columns]
         out[name] = typed(frame[ordered])
     return out
 
 
+def no_rows(name: str) -> pd.DataFrame:
+    """Return a table of which nothing was recorded."""
+    return typed(pd.DataFrame(columns=list(COLUMNS[name])))
+
+
 def _table(recorder: Recorder, name: str) -> pd.DataFrame:
-    parts = [block(recorder.replicates, row) for row in recorder.rows[name]]
+    parts = [
+        _edges(row) if name == "edges" else block(recorder.replicates, row)
+        for row in recorder.rows[name]
+    ]
     frame = pd.concat(parts, ignore_index=True)
     frame.insert(0, "arm", recorder.label)
     order = np.lexsort((frame["generation"].to_numpy(), frame["replicate"].to_numpy()))
     return frame.iloc[order].reset_index(drop=True)
+
+
+def _edges(row: dict[str, Any]) -> pd.DataFrame:
+    """Return rows of one generation of which each newborn has as many as it has models."""
+    return pd.DataFrame(row | {"path": np.array(PATHS, dtype=object)[row["path"]]})
 
 
 def block(indices: NDArray[np.integer], row: dict[str, Any]) -> pd.DataFrame:

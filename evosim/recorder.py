@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from evosim.assays import Probe, birth_values, death_values
 from evosim.criterion import Fit, ModelCode
+from evosim.edges import learned_from
 from evosim.engine import Engine, Lives
 from evosim.kernels.life import TABLE, WEIGHTS
 from evosim.ledger import Pedigree, haploid_mean
@@ -26,6 +27,10 @@ from evosim.trials import TrialPlan, course, indices, live_trial
 from evosim.worlds.build import percept_label
 
 F64 = NDArray[np.float64]
+
+TABLES = (
+    "trajectory", "contexts", "assays", "trials", "ledger", "edges", "predictions", "scores",
+)  # fmt: skip
 
 
 @dataclass
@@ -68,18 +73,7 @@ class Recorder:
     met: F64 = field(default_factory=lambda: np.zeros(1))
     founders: F64 | None = None
     rows: dict[str, list[dict[str, Any]]] = field(
-        default_factory=lambda: {
-            name: []
-            for name in (
-                "trajectory",
-                "contexts",
-                "assays",
-                "trials",
-                "ledger",
-                "predictions",
-                "scores",
-            )
-        }
+        default_factory=lambda: {name: [] for name in TABLES}
     )
 
     def state(self) -> dict[str, NDArray[Any]]:
@@ -108,6 +102,13 @@ class Recorder:
                 ("scores", found.score_columns()),
             ):
                 self.rows[name].append({"generation": g, **columns})
+
+    def taught(self, engine: Engine, genes: NDArray[np.float32]) -> None:
+        """Write down who learned what from whom, if it is wanted and due."""
+        g, most = engine.generation, engine.resolved.model.record.edges
+        if most and g in self.generations:
+            found = learned_from(engine, genes, most)
+            self._add("edges", g, **found | {"replicate": self.replicates[found["replicate"]]})
 
     def closed(self, engine: Engine, lives: Lives, pedigree: Pedigree) -> None:
         """Write the ledger of the generation that was just closed, if its newborns are due."""

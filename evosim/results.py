@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     from evosim.scenario import Scenario
 
 TABLES = (
-    "trajectory", "contexts", "assays", "trials", "ledger", "predictions", "scores", "claims",
+    "trajectory", "contexts", "assays", "trials", "ledger", "edges", "predictions", "scores",
+    "claims",
 )  # fmt: skip
+#: The table that is only there where a scenario asks for it.
+EDGES = "edges"
 SCENARIO = "scenario.toml"
 POPULATION = "population.npz"
 CHECKPOINT = "checkpoint"
@@ -110,6 +113,11 @@ class Run:
         return self.table("ledger")
 
     @property
+    def edges(self) -> pd.DataFrame:
+        """Who learned what from whom; without rows unless the scenario has `record.edges`."""
+        return self.table("edges")
+
+    @property
     def predictions(self) -> pd.DataFrame:
         """Probability of each action at each asked percept, by each predictor."""
         return self.table("predictions")
@@ -155,6 +163,10 @@ class Run:
             raise UserError(
                 f"no table '{name}'", allowed=", ".join(TABLES), hint=did_you_mean(name, TABLES)
             )
+        if name not in self._tables and name == EDGES and not self._has_edges():
+            from evosim.frames import no_rows
+
+            self._tables[name] = no_rows(name)
         if name not in self._tables:
             self._tables[name] = read_table(self._file(f"{name}.parquet"))
         return self._tables[name]
@@ -229,6 +241,9 @@ class Run:
             counts["refuted" if refuted else str(claim["verdict"])] += 1
         return dict(sorted(counts.items()))
 
+    def _has_edges(self) -> bool:
+        return self.path is not None and f"{EDGES}.parquet" in self.info["files"]
+
     def _file(self, name: str) -> Path:
         """Return a file of the run, once its bytes are found to be those that were written."""
         if self.path is None:
@@ -282,6 +297,8 @@ def save_into(run: Run, reserved: Reserved, kept: str = "nothing was kept") -> P
         text = _SCENARIO_HEAD + run.scenario.toml()
         write_file(partial / SCENARIO, lambda stream: stream.write(text.encode()))
         for name in TABLES:
+            if name == EDGES and run.edges.empty:
+                continue
             write_table(partial / f"{name}.parquet", run.table(name))
         write_arrays(partial / POPULATION, run.population)
         if run.keeps_state:

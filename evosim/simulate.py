@@ -48,7 +48,7 @@ class RunData:
     Attributes
     ----------
     tables : dict of str -> DataFrame
-        trajectory, contexts, assays, trials, ledger, predictions, scores.
+        trajectory, contexts, assays, trials, ledger, edges, predictions, scores.
     claims : DataFrame
     population : dict of str -> ndarray
         Final genomes: ``<arm label>/genome``, ``<arm label>/bits``, ``<arm label>/agents``.
@@ -320,6 +320,7 @@ class _Tables:
     assays: pd.DataFrame
     trials: pd.DataFrame
     ledger: pd.DataFrame
+    edges: pd.DataFrame
     predictions: pd.DataFrame
     scores: pd.DataFrame
 
@@ -349,6 +350,7 @@ def begin(
         replayed=None if source is None else source.__getitem__,
         keep_pedigree=None if keep is None else keep.__setitem__,
         observer=recorder.observe,
+        taught=recorder.taught,
         closed=recorder.closed,
     )
     return CellRun(p, recorder, engine, keep)

@@ -251,3 +251,20 @@ def found_in_pool(key, generation, agent, items, rate, has):
             break
         new |= {at} - has
     return new
+
+
+def handed_over(p, r, agent, own):
+    """Whom one newborn copies, what each of them knew, and its part of what was received.
+
+    An item that several knew is shared by the chances with which they pass on what they know.
+    """
+    who = models_of(p, r, agent)
+    fidelity = gene(p, r, agent, kernels.FIDELITY_GENE, p["fidelity"], 1.0)
+    chance = [fidelity + (1 - fidelity) * effort(p, r, other) for other in who]
+    shown = [items_of(p["shown"][r, other]) for other in who]
+    parts = [0.0] * len(who)
+    for item in own:
+        whole = sum(c for c, s in zip(chance, shown, strict=True) if item in s)
+        for k, (c, s) in enumerate(zip(chance, shown, strict=True)):
+            parts[k] += c / whole * (item in s)
+    return [(w, len(s), x) for w, s, x in zip(who, shown, parts, strict=True)]

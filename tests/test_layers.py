@@ -25,8 +25,9 @@ LAYERS = (
         "population", "claims", "oracles", "walker",
     ),
     (
-        "engine", "ledger", "culture", "culture_values", "parents", "assays", "openloop", "trials",
-        "predict", "recorder", "subspace", "spectrum", "experience", "directions", "transplants",
+        "engine", "ledger", "culture", "culture_values", "edges", "parents", "assays", "openloop",
+        "trials", "predict", "recorder", "subspace", "spectrum", "experience", "directions",
+        "transplants",
     ),
     (
         "simulate", "checkpoint", "foresight", "forks", "frames", "studies", "results", "record",

@@ -102,6 +102,16 @@ def test_the_python_example_runs(monkeypatch):
     assert len(names["run"].trajectory)
 
 
+def test_edges_join_with_the_pedigree(monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    names = {}
+    exec(compile(next(c for c in blocks("python") if ".edges" in c), "README.md", "exec"), names)
+    pairs, born = names["pairs"], names["born"]
+    assert len(pairs) == (born["generation"] > 0).sum()
+    assert pairs["taken_y"].max() > 1
+    assert "oblique" in capsys.readouterr().out
+
+
 def test_the_forks_example_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "scenarios").symlink_to(ROOT / "scenarios")

@@ -55,7 +55,8 @@ CASES = {"bandit": bandit, "road": road}
 
 def contents(directory):
     """Bytes of everything a run writes, but for the record with its times."""
-    names = [*(f"{name}.parquet" for name in TABLES), "population.npz", "checkpoint"]
+    tables = [f"{name}.parquet" for name in TABLES if name != "edges"]  # there only if asked for
+    names = [*tables, "population.npz", "checkpoint"]
     return {name: (directory / name).read_bytes() for name in (*names, "scenario.toml")}
 
 

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from evosim.kernels.accelerate import kernel
+from evosim.kernels.accelerate import inline, kernel
 from evosim.kernels.choice import FIDELITY_GENE, MOST_MODELS, choose, expressed
 from evosim.kernels.mind import awaken, prefer
 from evosim.kernels.philox import FIDELITY, double, philox, uniform
@@ -63,6 +63,19 @@ def decided(first, last, born, mind_tag, mind, world, size, count, genes, table,
         bits[r, i] = total / math.log(2.0)
 
 
+@inline
+def giver(key, generation, agent, z, rows, n, fidelity):
+    """Return the first of n models of which a row arrives; n if of none."""
+    k = 0
+    while (
+        k < n
+        and fidelity < 1.0
+        and uniform(key, generation, agent, FIDELITY, k * rows + z) >= fidelity
+    ):
+        k += 1
+    return k
+
+
 @kernel
 def inherit(
     first, last, choice, path, models, candidates, copying, fidelity, noise, strength, near,
@@ -97,11 +110,7 @@ def inherit(
             )  # fmt: skip
             f = expressed(genes[r, j], loci[FIDELITY_GENE], fidelity, 1.0)
             for z in range(rows):
-                k = 0
-                while (
-                    k < n and f < 1.0 and (uniform(key, generation, j, FIDELITY, k * rows + z) >= f)
-                ):
-                    k += 1
+                k = giver(key, generation, j, z, rows, n, f)
                 if k == n:
                     continue
                 for v in range(z * width, (z + 1) * width):

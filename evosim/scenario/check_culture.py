@@ -27,6 +27,10 @@ def check_culture(model: ScenarioModel) -> None:
         With the key and what is allowed.
     """
     knowledge, channel = model.knowledge, model.channel
+    if model.record.edges and channel is None:
+        raise UserError(
+            "nobody learns from anybody", key="record.edges", allowed="0, or with a table [channel]"
+        )
     _check_brought_back(model)
     if knowledge is None:
         if channel is not None:

@@ -167,6 +167,12 @@ class Record(Table):
     every: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="generations between recorded rows (default: about 100 rows)"
     )
+    edges: Annotated[int, Field(ge=0, le=10_000_000)] = Field(
+        default=0,
+        description="newborns per replicate and recorded generation (a random part, or all where "
+        "there are no more) of whom the table `edges` says what they learned from whom, and who "
+        "their parents are; 0: there is no such table",
+    )
 
 
 class Ledger(Table):
