@@ -16,6 +16,20 @@ import typer
 
 import evosim
 from evosim.cli_errors import exit_code_of, one_line_warnings, say
+from evosim.cli_options import (
+    Checkpoint,
+    Debug,
+    Debugging,
+    Plugins,
+    ResultDirectory,
+    Resume,
+    RunDirectory,
+    ScenarioFile,
+    Seed,
+    Settings,
+    Strict,
+    Threads,
+)
 from evosim.errors import UserError
 
 if TYPE_CHECKING:
@@ -31,45 +45,6 @@ app = typer.Typer(
     rich_markup_mode="rich" if sys.stdout.isatty() else None,
 )
 
-_debug = False
-
-
-def _set_debug(value: bool) -> bool:
-    global _debug
-    _debug = _debug or value
-    return value
-
-
-ScenarioFile = Annotated[Path, typer.Argument(metavar="FILE", help="scenario file (TOML)")]
-RunDirectory = Annotated[Path, typer.Argument(metavar="DIR", help="directory of a finished run")]
-ResultDirectory = Annotated[
-    Path, typer.Argument(metavar="DIR", help="directory of a finished run, or of a study")
-]
-Threads = Annotated[
-    int | None, typer.Option(min=1, help="cores to use; the result does not depend on it")
-]
-Plugins = Annotated[
-    list[Path] | None,
-    typer.Option("--plugin", metavar="FILE.py", help="import own worlds, minds or schemes first"),
-]
-Debug = Annotated[
-    bool, typer.Option("--debug", callback=_set_debug, help="show the traceback of an error")
-]
-Checkpoint = Annotated[
-    str,
-    typer.Option(
-        "--checkpoint",
-        metavar="N|TIME",
-        help="how often to write the state down: generations, or 90s, 10min, 1h, never",
-    ),
-]
-Resume = Annotated[
-    bool, typer.Option("--resume", help="go on with the run that was interrupted here")
-]
-Strict = Annotated[
-    bool, typer.Option("--strict", help="exit 1 if a claim fails for no reason that is given")
-]
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
@@ -84,8 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         The exit code, see `evosim.cli_errors`.
     """
-    global _debug
-    _debug = False
+    Debugging.on = False
     # Building the scenario's models makes some 100,000 objects that live on; looking through them
     # at Python's default of every 700 takes an eighth of `evosim check`.
     gc.set_threshold(50_000)
@@ -98,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with command.make_context("evosim", given or ["--help"]) as context:
             return command.invoke(context)
 
-    return exit_code_of(invoke, lambda: _debug)
+    return exit_code_of(invoke, lambda: Debugging.on)
 
 
 def _version(value: bool) -> None:
@@ -122,16 +96,13 @@ def run(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="default: results/<name of the file>")
     ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="of all random draws")] = None,
+    seed: Seed = None,
     replicates: Annotated[
         int | None, typer.Option(min=1, help="independent populations per arm")
     ] = None,
     agents: Annotated[int | None, typer.Option(min=2, help="agents per population")] = None,
     generations: Annotated[int | None, typer.Option(min=1, help="how long to run")] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="change any key; may be repeated"),
-    ] = None,
+    settings: Settings = None,
     arms: Annotated[
         list[str] | None,
         typer.Option("--arm", metavar="NAME", help="run this arm only; may be repeated"),
@@ -443,11 +414,8 @@ def serve(
     arm: Annotated[
         str | None, typer.Option(metavar="LABEL", help="default: the file's own arm")
     ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="of all random draws")] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="change any key; may be repeated"),
-    ] = None,
+    seed: Seed = None,
+    settings: Settings = None,
     sliders: Annotated[
         list[str] | None,
         typer.Option(

@@ -34,7 +34,7 @@ LAYERS = (
         "output", "tables", "cost", "memory", "api", "catalogue",
     ),
     (
-        "cli", "cli_errors", "progress", "report", "reproduce", "plots", "mesa_model",
+        "cli", "cli_errors", "cli_options", "progress", "report", "reproduce", "plots", "mesa_model",
         "environments", "page", "bench", "validate", "antifake", "__main__", "__init__",
     ),
 )  # fmt: skip
