@@ -35,7 +35,8 @@ LAYERS = (
     ),
     (
         "cli", "cli_errors", "cli_options", "progress", "report", "reproduce", "plots",
-        "mesa_model", "environments", "page", "bench", "validate", "antifake", "__main__", "__init__",
+        "mesa_model", "environments", "page", "bench", "validate", "antifake", "__main__",
+        "__init__",
     ),
 )  # fmt: skip
 #: Drawing is asked for on a result, and loaded only then.
