@@ -6,7 +6,7 @@ states of an episode (forward propagation), so it cannot disturb the run.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,9 @@ from evosim.kernels.life import TABLE
 from evosim.kernels.observe import propagate
 from evosim.openloop import Feedback, feedback
 from evosim.resolve import Resolved
+from evosim.rotations import rotations
 from evosim.scenario.study_parts import Assay
+from evosim.transitivity import Offers, offers
 from evosim.worlds.tabular import TabularWorld
 
 F64 = NDArray[np.float64]
@@ -53,6 +55,10 @@ class Probe:
         Generations between measurements.
     feedback : Feedback or None
         Directedness: between which payoffs it is measured.
+    offers : Offers or None
+        Transitivity: what is offered where.
+    rotations : (K, L) int64 or None
+        Where each locus gets its value from, if a gene's loci change places: the mean over K.
     """
 
     name: str
@@ -67,6 +73,8 @@ class Probe:
     target: NDArray[np.uint8]
     every: int
     feedback: Feedback | None = None
+    offers: Offers | None = None
+    rotations: NDArray[np.int64] | None = None
 
     @property
     def variant(self) -> int:
@@ -90,6 +98,9 @@ def make_probe(assay: Assay, resolved: Resolved, every: int) -> Probe:
     variant, where = int(variants[0]), ", ".join(assay.contexts)
     measure = assay.measure
     nothing = np.zeros(0)
+    moved = None
+    if assay.permute is not None:
+        moved = rotations(assay.permute, resolved, f"{key}.permute")
     if measure.first_action or measure.action:
         start = np.diff(world.start_cdf[variant], prepend=0.0)
         if measure.action:
@@ -102,6 +113,7 @@ def make_probe(assay: Assay, resolved: Resolved, every: int) -> Probe:
         return Probe(
             assay.name, where, assay.when, variants, percepts.astype(np.int64), action,
             weights, start, nothing, np.zeros(0, np.uint8), assay.every or every,
+            rotations=moved,
         )  # fmt: skip
     if resolved.world_tag.numba_type.kind != "tabular":
         raise UserError(
@@ -111,14 +123,17 @@ def make_probe(assay: Assay, resolved: Resolved, every: int) -> Probe:
         )
     target = np.zeros((len(variants), len(world.states)), np.bool_)
     value = world.goal[variants] if measure.goal else world.payoff[variants]
-    between = None
-    if measure.reach:
+    between = offered = None
+    if measure.transitivity:
+        things = measure.transitivity
+        offered = offers(world, variants.tolist(), things, f"{key}.measure.transitivity")
+    elif measure.reach:
         target = np.stack([_where(measure.reach, v, world, key) for v in variants.tolist()])
     elif world.once[variants].any():
         raise UserError(
             "payoff that counts once a life has no mean per episode",
             key=f"{key}.measure",
-            allowed="reach, first_action, action",
+            allowed="reach, transitivity, first_action, action",
         )
     if measure.directedness:
         between = feedback(world, variants.tolist(), f"{key}.measure.directedness")
@@ -126,6 +141,7 @@ def make_probe(assay: Assay, resolved: Resolved, every: int) -> Probe:
         assay.name, where, assay.when, variants,
         np.arange(world.percept_cue.shape[0], dtype=np.int64), -1, nothing, nothing,
         np.ascontiguousarray(value), target.astype(np.uint8), assay.every or every, between,
+        offered, moved,
     )  # fmt: skip
 
 
@@ -143,6 +159,13 @@ def birth_values(
     -------
     (R, N) float64
     """
+    if probe.rotations is not None:
+        as_it_is = replace(probe, rotations=None)
+        moved = [
+            birth_values(as_it_is, resolved, np.ascontiguousarray(genes[..., order]), threads)
+            for order in probe.rotations
+        ]
+        return np.asarray(np.mean(moved, axis=0))
     replicates, agents = genes.shape[:2]
     out = np.empty((replicates, agents))
     size = max(1, CHUNK // max(1, probe.percepts.size // 8))
@@ -240,28 +263,42 @@ def learned_probabilities(
 def _measure(probe: Probe, resolved: Resolved, prob: F64, threads: int) -> F64:
     if probe.action >= 0:
         return np.asarray(prob[:, probe.action] @ probe.weights)
-    world, tables = resolved.world, resolved.tables
-    assert world is not None
-    assert tables is not None
-    states = len(world.states)
-    shape = (states, tables.actions, tables.outcomes)
-    total, out = np.zeros(prob.shape[0]), np.empty(prob.shape[0])
+    if probe.offers is not None:
+        reached = np.empty((probe.variants.size, 2, prob.shape[0]))
+        for k, v in enumerate(probe.variants.tolist()):
+            for side in range(2):
+                target = probe.offers.target[k, side]
+                reached[k, side] = _propagated(resolved, v, probe.value[k], target, prob, threads)
+        return probe.offers.share(reached)
+    total = np.zeros(prob.shape[0])
     for k, v in enumerate(probe.variants.tolist()):
-        following = tables.following.reshape(-1, *shape)[v]
-        base = np.int32(v * states)
-        following = np.where(following < 0, following + base, following - base).astype(np.int32)
-        chance = np.diff(world.outcome_cdf[v], axis=2, prepend=0.0)
-        run_blocks(
-            propagate, prob.shape[0], threads, world.steps,
-            np.diff(world.start_cdf[v], prepend=0.0), world.percept[v], following,
-            np.ascontiguousarray(chance), probe.value[k], probe.target[k], prob, out,
-        )  # fmt: skip
-        total += out
+        total += _propagated(resolved, v, probe.value[k], probe.target[k], prob, threads)
     mean = total / probe.variants.size
     if probe.feedback is None:
         return mean
     fixed, best = probe.feedback
     return (mean - fixed) / (best - fixed)
+
+
+def _propagated(
+    resolved: Resolved, v: int, value: F64, target: NDArray[np.uint8], prob: F64, threads: int
+) -> F64:
+    """Return (n,) what an episode in a variant sums up to, or how likely it enters `target`."""
+    world, tables = resolved.world, resolved.tables
+    assert world is not None
+    assert tables is not None
+    states = len(world.states)
+    following = tables.following.reshape(-1, states, tables.actions, tables.outcomes)[v]
+    base = np.int32(v * states)
+    following = np.where(following < 0, following + base, following - base).astype(np.int32)
+    chance = np.diff(world.outcome_cdf[v], axis=2, prepend=0.0)
+    out = np.empty(prob.shape[0])
+    run_blocks(
+        propagate, prob.shape[0], threads, world.steps,
+        np.diff(world.start_cdf[v], prepend=0.0), world.percept[v], following,
+        np.ascontiguousarray(chance), value, target, prob, out,
+    )  # fmt: skip
+    return out
 
 
 def _index(name: str, known: tuple[str, ...], key: str, what: str) -> int:

@@ -249,7 +249,7 @@ def _question(
     """Return what is asked of one cell: the spec and its probes."""
     model = live.plan.cell.model
     given = model.predict
-    made = make_probes(resolved, model)
+    made = [probe for probe in make_probes(resolved, model) if probe.rotations is None]
     if given is None:
         made += _whole_contexts(live, resolved, made)
         if resolved.learns:

@@ -27,7 +27,7 @@ LAYERS = (
     (
         "engine", "ledger", "culture", "culture_values", "edges", "parents", "assays", "openloop",
         "trials", "predict", "recorder", "subspace", "spectrum", "experience", "directions",
-        "transplants",
+        "transplants", "rotations", "transitivity",
     ),
     (
         "simulate", "checkpoint", "foresight", "forks", "frames", "studies", "results", "record",

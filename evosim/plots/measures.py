@@ -105,6 +105,8 @@ def assay_axis(assay: Assay | None) -> tuple[str, tuple[float, float] | None]:
         return f"share of episodes reaching {measure.reach}", UNIT
     if measure.directedness:
         return "directedness", None
+    if measure.transitivity:
+        return "share of transitive triples", UNIT
     return ("mean goal" if measure.goal else "mean payoff") + " per episode", None
 
 

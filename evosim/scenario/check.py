@@ -212,18 +212,30 @@ def _check_place(measure: Measure, context: Context, model: ScenarioModel, key: 
 
 def _check_exact_assays(model: ScenarioModel) -> None:
     """Refuse indices of whole episodes: the ledger follows what genomes alone decide."""
-    assays = {assay.name: assay.measure for assay in model.assay}
-    exact = [name for name, m in assays.items() if m.first_action or m.action]
+    assays = {assay.name: assay for assay in model.assay}
+    own = [name for name, assay in assays.items() if assay.permute is None]
+    exact = [n for n in own if assays[n].measure.first_action or assays[n].measure.action]
     for name in model.predict.assays if model.predict else []:
         _known(name, assays, "assay", "predict.assays")
+        _of_own_genes(name, own, "predict.assays")
     for name in model.ledger.indices:
         _known(name, assays, "assay", "ledger.indices")
+        _of_own_genes(name, own, "ledger.indices")
         if name not in exact:
             raise UserError(
                 f"assay '{name}' measures whole episodes, not an action's probability",
                 key="ledger.indices",
                 allowed=", ".join(exact) or "assays of first_action or action",
             )
+
+
+def _of_own_genes(name: str, own: Sequence[str], key: str) -> None:
+    if name not in own:
+        raise UserError(
+            f"assay '{name}' is of genes that changed places, which nobody has",
+            key=key,
+            allowed=", ".join(own) or "an assay without permute",
+        )
 
 
 def _check_replay(cell: ArmCell, cells: Sequence[ArmCell]) -> None:

@@ -74,10 +74,18 @@ class Measure(Table):
         description="(payoff - best fixed sequence of actions) / (optimum - best fixed sequence): "
         "1 for the best policy, 0 for the best habit that looks at nothing, below 0 for less",
     )
+    transitivity: Annotated[list[str], Field(min_length=3)] | None = Field(
+        default=None,
+        description="share of triples of these symbols of a grid in which choices between two "
+        "fit one order: 1 for whoever follows one, 3/4 by tosses of a coin; every context asked "
+        "about must have two of the symbols",
+    )
 
     @model_validator(mode="after")
     def _one_key(self) -> Measure:
-        keys = ("first_action", "action", "reach", "payoff", "goal", "directedness")
+        keys = (
+            "first_action", "action", "reach", "payoff", "goal", "directedness", "transitivity",
+        )  # fmt: skip
         given = [k for k in keys if getattr(self, k)]
         if len(given) != 1:
             raise ValueError(f"give exactly one of {', '.join(keys)}")
@@ -104,6 +112,11 @@ class Assay(Table):
     when: Literal["birth", "death"] = Field(
         default="birth", description="of the policy an agent is born with, or has learned at death"
     )
+    permute: Name | None = Field(
+        default=None,
+        description="gene whose loci change places first, as if weights were about something "
+        "else: the mean over all rotations (of `policy`: cues change places)",
+    )
 
     @property
     def contexts(self) -> list[str]:
@@ -116,6 +129,11 @@ class Assay(Table):
             raise ValueError("an action's probability is asked of one context")
         if len(set(self.contexts)) < len(self.contexts):
             raise ValueError("a context stands twice in `context`")
+        things = self.measure.transitivity or []
+        if len(set(things)) < len(things):
+            raise ValueError("a symbol stands twice in `transitivity`")
+        if self.permute is not None and self.when == "death":
+            raise ValueError("`permute` is of what an agent is born with")
         return self
 
 
