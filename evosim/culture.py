@@ -10,7 +10,7 @@ summed over pairs of parent and child.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +19,12 @@ from evosim.errors import EngineError
 from evosim.kernels import choice, finding
 from evosim.kernels import culture as kernels
 from evosim.kernels.crew import run_blocks
-from evosim.kernels.near import ANYWHERE, Near, cumulate
+from evosim.kernels.near import ANYWHERE, Near
 from evosim.knowledge import ChannelCode, CultureCode
 from evosim.ledger import BOUND, Pedigree, Terms, price_terms
 from evosim.population import Population
 from evosim.structure import StructureCode
+from evosim.turns import Turn, weights_of
 
 if TYPE_CHECKING:
     from evosim.engine import Lives
@@ -36,32 +37,6 @@ SOURCES = ("genetic", "received", "learned")
 #: What the ledger follows, as its table names it; of a skill nothing is innate.
 QUANTITIES = tuple(f"information.{name}" for name in (*SOURCES, "all"))
 SKILLS = tuple(f"skill.{name}" for name in (*SOURCES[1:], "all"))
-
-
-class Turn(NamedTuple):
-    """How newborns choose whom they copy in one turn of transmission, and among whom.
-
-    Attributes
-    ----------
-    number : int
-        0: from the previous generation; 1: from each other.
-    choice, path, models, candidates, loci : int, (5,) int64
-        As in `evosim.kernels.culture.transmit`.
-    before : (R,) int64
-        Agents among which models are.
-    weights, effort : (R, N) float64
-        Of the models; length 0 on the last axis where they are not read.
-    """
-
-    number: int
-    choice: int
-    path: int
-    models: int
-    candidates: int
-    loci: NDArray[np.int64]
-    before: NDArray[np.int64]
-    weights: F64
-    effort: F64
 
 
 class Culture:
@@ -85,7 +60,10 @@ class Culture:
     lived : (R, N, W) uint64
         Those of the generation that lived last, at death.
     information : (R, N, 3) float64
-        Bits (units of skill) by source, at death.
+        Bits (units of skill) by source, at death (of a survivor: at the generation's end).
+    stayed : (R, N) bool
+        Where generations overlap, who is no newborn but survived the one before, in its place;
+        length 0 on the last axis elsewhere.
     share : (R, N) float64
         Of a life that is left for finding; length 0 on the last axis where all of it is.
     now : Terms or None
@@ -125,6 +103,9 @@ class Culture:
         # What the models put into teaching, where a gene says so.
         teachers = code.channel is not None and code.channel.loci[choice.TEACHING_GENE] >= 0
         self.effort = np.zeros((replicates, agents if teachers else 0))
+        # Who survived that generation, and who of those had copied somebody at birth.
+        self.stayed = np.zeros((replicates, 0), np.bool_)
+        self.copied = np.zeros((replicates, 0), np.uint8)
 
     def change(self, resolved: Resolved) -> None:
         """Go on with other parameters."""
@@ -139,8 +120,9 @@ class Culture:
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Go on from a state of the same shapes."""
-        for name in self._kept():
-            setattr(self, name, state[f"knowledge.{name}"].copy())
+        for name in (*self._kept(), "stayed", "copied"):
+            if f"knowledge.{name}" in state:
+                setattr(self, name, state[f"knowledge.{name}"].copy())
         self.worst = float(state["knowledge.worst"])
 
     def shapes(self) -> dict[str, NDArray[Any]]:
@@ -151,6 +133,8 @@ class Culture:
         names = (
             "shown", "past", "payoff", "before", "parent", "mate", "gametes", "selection",
             "transmission", *(("effort",) if self.effort.size else ()),
+            *(("stayed",) if self.stayed.size else ()),
+            *(("copied",) if self.stayed.size and self.copied.size else ()),
         )  # fmt: skip
         return {name: getattr(self, name) for name in names}
 
@@ -162,25 +146,48 @@ class Culture:
         generation: int,
         threads: int,
     ) -> None:
-        """Let the newborns receive what the previous generation shows them."""
+        """Let the newborns receive what the previous generation shows them; survivors go on."""
         channel = self.code.channel
         self.share = np.zeros((self.before.size, 0))
         self.first = self.known
         if channel is None or not channel.is_open:
             self.known[:] = 0
+            self._go_on()
+            self._remember(np.zeros_like(self.copied))
             return
+        looks = _looks(channel)
         copied = np.zeros(
-            (*self.learned.shape,) if _looks(channel) else (self.before.size, 0), np.uint8
+            self.learned.shape if looks or self.stayed.size else (self.before.size, 0), np.uint8
         )
         drawn = (genes, count, keys, generation, threads)
         self._receive(channel, self.turn(channel, False, count), *drawn, self.shown, copied)
+        self._go_on()
         if channel.peers and not self.code.skill:
             # Newborns copy what other newborns received in the first turn.
             self.first = self.known.copy()
             nobody = np.zeros((self.before.size, 0), np.uint8)
             self._receive(channel, self.turn(channel, True, count), *drawn, self.first, nobody)
-        if channel.time or copied.size:
+            self._go_on()
+        self._remember(copied)
+        if channel.time or looks:
             self.share = self._time_left(channel, genes, copied)
+
+    def _go_on(self) -> None:
+        """Let the survivors know what they knew."""
+        if self.stayed.size:
+            np.copyto(self.known, self.shown, where=self.stayed[..., None])
+
+    def _remember(self, copied: NDArray[np.uint8]) -> None:
+        """Add to who copied now the survivors who did at birth."""
+        if self.stayed.size and self.copied.size:
+            np.copyto(copied, self.copied, where=self.stayed)
+        self.copied = copied
+
+    def earlier(self) -> F64:
+        """Return (R, N, 3) information that survivors had when the generation began, by source."""
+        if not self.stayed.size:
+            return np.zeros((1, 1, 3))
+        return np.where(self.stayed[..., None], self.past, 0.0)
 
     def turn(self, channel: ChannelCode, peers: bool, count: NDArray[np.int64]) -> Turn:
         """Return one of the two turns: from the previous generation, or from other newborns."""
@@ -233,31 +240,8 @@ class Culture:
         return (ANYWHERE, 0.0) if structure is None else (structure.models, structure.contact)
 
     def _weights(self) -> F64:
-        """Return (R, N) cumulated weights of the models, or nothing where all weigh the same.
-
-        Where models are near, (R, M): cumulated within each neighbourhood.
-        """
-        channel = self.code.channel
-        if channel is None or channel.choice != choice.PAYOFF:
-            return np.zeros((self.before.size, 0))
-        alive = np.arange(self.payoff.shape[1])[None, :] < self.before[:, None]
-        near, _ = self.near()
-        if near.group.size and channel.best:
-            return self._cumulated(near, True, np.where(alive, self.payoff, -np.inf))
-        if channel.best:
-            most = np.where(alive, self.payoff, -np.inf).argmax(axis=1)
-            return np.asarray(np.arange(alive.shape[1])[None, :] >= most[:, None], np.float64)
-        pull = np.where(alive, channel.strength * self.payoff, -np.inf)
-        top = pull.max(axis=1, initial=-np.inf, keepdims=True)
-        weights: F64 = np.exp(pull - np.where(np.isfinite(top), top, 0.0))
-        if near.group.size:
-            return self._cumulated(near, False, weights)
-        return np.cumsum(weights, axis=1)
-
-    def _cumulated(self, near: Near, best: bool, weights: F64) -> F64:
-        cdf = np.empty((weights.shape[0], near.member.size))
-        run_blocks(cumulate, weights.shape[0], 1, near, best, weights, cdf)
-        return cdf
+        """Return the cumulated weights of the models, or nothing where all weigh the same."""
+        return weights_of(self.code.channel, self.near()[0], self.payoff, self.before)
 
     def _efforts(self) -> F64:
         """Return (R, N) efforts of the models in teaching, or nothing where nobody teaches."""
@@ -273,6 +257,8 @@ class Culture:
         share = np.ones(self.learned.shape)
         if channel.time:
             volume = self._volume()
+            if self.stayed.size:
+                volume = np.where(self.stayed, 0.0, volume)
             share -= np.minimum(channel.time * volume**channel.rise, 1.0) * (volume > 0.0)
         if copied.size:
             still = _gene(genes, channel.loci[choice.CRITICAL_GENE], channel.critical)
@@ -332,6 +318,7 @@ class Culture:
                 code.counted, code.learnable, code.learning, code.masked, keys, generation, count,
                 self.share, self.innate, self.known, self.learned,
             )  # fmt: skip
+        self.learned += self.earlier()[..., 2].astype(np.int64)
         run_blocks(
             finding.tally, replicates, threads, code.counted, code.masked, count, self.innate,
             self.known, self.learned, self.information,
@@ -343,8 +330,9 @@ class Culture:
         """Add to each skill what a life adds to it."""
         skill = _skill(self.known)
         gain = self.code.learning * (self.share if self.share.size else np.ones(alive.shape))
-        self.information[..., 1] = np.where(alive, skill, 0.0)
-        self.information[..., 2] = np.where(alive, gain, 0.0)
+        earlier = self.earlier()
+        self.information[..., 1] = np.where(alive, skill - earlier[..., 2], 0.0)
+        self.information[..., 2] = np.where(alive, gain + earlier[..., 2], 0.0)
         skill += gain
         self.lived = self.known
 
@@ -357,14 +345,19 @@ class Culture:
         """Take from the criterion what finding and receiving cost."""
         code = self.code
         if code.learning_cost:
-            lives.criterion -= code.learning_cost * self.information[..., 2]
+            lives.criterion -= code.learning_cost * self._new(2)
         channel = code.channel
         if channel is not None and channel.cost:
-            lives.criterion -= channel.cost * self.information[..., 1]
+            lives.criterion -= channel.cost * self._new(1)
         if channel is not None and channel.teaching_cost:
             effort = _gene(lives.genes, channel.loci[choice.TEACHING_GENE], channel.teaching)
             known = self.information[..., 1:].sum(axis=2)
             lives.criterion -= channel.teaching_cost * effort * known
+
+    def _new(self, source: int) -> F64:
+        """Return (R, N) information of a source that came in this generation."""
+        new: F64 = self.information[..., source] - self.earlier()[..., source]
+        return new
 
     def close(self, count: NDArray[np.int64], generation: int, threads: int) -> None:
         """Close the Price equation from the previous generation's deaths to this one's.
@@ -407,6 +400,7 @@ class Culture:
         self.parent = np.where(newborn, pedigree.parent, 0)
         self.mate = np.where(newborn, pedigree.mate, 0) if pedigree.mate.shape[1] else pedigree.mate
         self.gametes = pedigree.gametes.copy()
+        self.stayed = newborn & (pedigree.births == 0) if pedigree.births.shape[1] else self.stayed
 
     def columns(self, count: NDArray[np.int64]) -> dict[str, F64]:
         """Return what the trajectory says of knowledge: means over agents, in bits."""
@@ -473,4 +467,4 @@ def _distinct(known: NDArray[np.uint64], count: NDArray[np.int64]) -> F64:
     return np.array([np.bitwise_count(words).sum() for words in anyone], np.float64)
 
 
-__all__ = ["QUANTITIES", "SKILLS", "SOURCES", "Culture", "Turn"]
+__all__ = ["QUANTITIES", "SKILLS", "SOURCES", "Culture"]

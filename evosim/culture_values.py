@@ -13,6 +13,7 @@ from evosim.kernels.crew import run_blocks
 from evosim.population import Population
 
 if TYPE_CHECKING:
+    from evosim.knowledge import ChannelCode
     from evosim.resolve import Resolved
 
 F64 = NDArray[np.float64]
@@ -59,8 +60,25 @@ class ValueCulture(Culture):
         self.information[:] = 0.0
         self.information[..., 0] = self._decided(True, count, threads)
         channel = self.code.channel
-        if channel is None or not channel.is_open:
+        if channel is not None and channel.is_open:
+            self._inherit(channel, genes, count, keys, generation, threads)
+        elif not self.stayed.size:
             return
+        self._go_on()
+        self.information[..., 1] = self._decided(False, count, threads) - self.information[..., 0]
+        if self.stayed.size:
+            np.copyto(self.information[..., 1], self.past[..., 1], where=self.stayed)
+
+    def _inherit(
+        self,
+        channel: ChannelCode,
+        genes: NDArray[np.float32],
+        count: NDArray[np.int64],
+        keys: NDArray[np.uint64],
+        generation: int,
+        threads: int,
+    ) -> None:
+        """Write the rows that are received over the newborns' own."""
         replicates, agents = self.learned.shape
         run_blocks(
             inherit.inherit, replicates * -(-agents // inherit.BLOCK), threads, channel.choice,
@@ -69,8 +87,6 @@ class ValueCulture(Culture):
             genes, self.before, self.payoff, self._weights(), self.parent, self.mate,
             self.code.row, self.shown.view(np.float64), self.table,
         )  # fmt: skip
-        born = self._decided(False, count, threads)
-        self.information[..., 1] = born - self.information[..., 0]
 
     def live(
         self,

@@ -3,6 +3,7 @@
 Looked up again after transmission, while what the models showed still stands. An agent's number is
 its place in its generation: models and parents are agents of the generation before, peers of the
 newborn's own, so that rows join with each other, and with the genetic pedigree that they hold.
+Where generations overlap survivors keep their places, and have a row only when they are born.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from evosim.kernels import choice, edges, finding
 from evosim.kernels.crew import run_blocks
 
 if TYPE_CHECKING:
-    from evosim.culture import Culture, Turn
+    from evosim.culture import Culture
     from evosim.engine import Engine
     from evosim.knowledge import ChannelCode
+    from evosim.turns import Turn
 
 #: Whom a newborn copied: nobody, a parent, another of the parents' generation, one of its own.
 PATHS = ("none", "vertical", "oblique", "horizontal")
@@ -53,8 +55,9 @@ def learned_from(engine: Engine, genes: NDArray[np.float32], most: int) -> dict[
     channel = culture.code.channel
     chosen = np.empty((count.size, min(most, genes.shape[1])), np.int64)
     run_blocks(
-        edges.some_of, count.size, engine.threads, engine.keys, engine.generation, count, chosen
-    )
+        edges.some_of, count.size, engine.threads, engine.keys, engine.generation, count,
+        culture.stayed, chosen,
+    )  # fmt: skip
     parts = []
     if channel is not None and channel.is_open:
         parts.append(_turn(engine, culture, channel, False, genes, chosen))

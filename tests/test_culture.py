@@ -281,10 +281,6 @@ BAD = {
     "too many innate items": (
         {"knowledge": KNOWLEDGE | {"items": 80}}, "genome.innate.loci", "90 innate items",
     ),
-    "overlapping generations": (
-        {"selection": {"kind": "moran", "fitness": {"neutral": True}}}, "selection.kind",
-        "do not overlap",
-    ),
     "an unknown key": ({"channel": {"fidelty": 0.5}}, "channel.fidelty", "unknown key"),
     "a pool that grows": (
         {"intervention": [{"at": 2, "set": {"knowledge.items": 200}}]},

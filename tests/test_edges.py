@@ -199,11 +199,13 @@ def test_a_sample_is_some_of_all_and_each_newborn_has_the_same_chance():
     seen = np.zeros(9)
     for g in range(600):
         chosen = np.empty((4, 3), np.int64)
-        kernels.some_of(0, 4, KEYS, g, np.array([9, 9, 9, 2]), chosen)
+        kernels.some_of(0, 4, KEYS, g, np.array([9, 9, 9, 2]), np.zeros((4, 0), bool), chosen)
         assert chosen[3].tolist() == [0, 1, -1]
         for row in chosen[:3]:
             assert (np.diff(row) > 0).all()
             seen[row] += 1
+        kernels.some_of(0, 4, KEYS, g, np.full(4, 9), np.tile(np.arange(9) % 2 > 0, (4, 1)), chosen)
+        assert (chosen % 2 == 0).all()
     assert abs(seen - 600).max() < 4 * np.sqrt(1800 * (1 / 3) * (2 / 3))
 
 

@@ -22,7 +22,7 @@ LAYERS = (
     (
         "errors", "units", "toml_text", "user_code", "registry", "scenario", "worlds", "minds",
         "layout", "criterion", "knowledge", "structure", "landscapes", "resolve", "stretches",
-        "population", "claims", "oracles", "walker",
+        "turns", "population", "claims", "oracles", "walker",
     ),
     (
         "engine", "ledger", "culture", "culture_values", "edges", "parents", "assays", "openloop",

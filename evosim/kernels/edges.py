@@ -17,26 +17,33 @@ from evosim.kernels.philox import SAMPLE, uniform
 
 
 @kernel
-def some_of(first, last, keys, generation, count, chosen):
-    """Choose agents of the replicates first..last-1 at random, each set alike.
+def some_of(first, last, keys, generation, count, stayed, chosen):
+    """Choose newborns of the replicates first..last-1 at random, each set alike.
 
     Knuth 1997, 3.4.2, algorithm S.
 
     Parameters
     ----------
     count : (R,) int64
+    stayed : (R, N) bool
+        Who is no newborn; length 0 on the last axis where all are.
     chosen : (R, K) int64
         Overwritten with places in their order; -1 where there are no more.
     """
     most = chosen.shape[1]
     for r in range(first, last):
-        k = 0
+        k, left = 0, count[r]
+        for i in range(count[r] if stayed.shape[1] else 0):
+            left -= stayed[r, i]
         for i in range(count[r]):
             if k == most:
                 break
-            if uniform(keys[r], generation, i, SAMPLE, 0) * (count[r] - i) < most - k:
+            if stayed.shape[1] and stayed[r, i]:
+                continue
+            if uniform(keys[r], generation, i, SAMPLE, 0) * left < most - k:
                 chosen[r, k] = i
                 k += 1
+            left -= 1
         chosen[r, k:] = -1
 
 

@@ -193,7 +193,10 @@ class WrightFisher(_Scheme):
 
 
 class Moran(_Scheme):
-    """As many birth-death events as agents: a birth by fitness, a death at random."""
+    """As many birth-death events as agents: a birth by fitness, a death at random.
+
+    Survivors keep what they know; newborns learn from those who lived when the events began.
+    """
 
     kind: Literal["moran"]
     fitness: Fitness

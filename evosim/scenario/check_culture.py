@@ -39,12 +39,6 @@ def check_culture(model: ScenarioModel) -> None:
             )
         return
     _check_gene(knowledge, model)
-    if model.selection.kind == "moran":
-        raise UserError(
-            "knowledge needs generations that do not overlap",
-            key="selection.kind",
-            allowed="any scheme but 'moran'",
-        )
     if model.selection.model is not None:
         raise UserError(
             "knowledge is no outcome of an episode that a reward model could be fitted to",
