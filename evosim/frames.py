@@ -100,14 +100,17 @@ def block(indices: NDArray[np.integer], row: dict[str, Any]) -> pd.DataFrame:
 def typed(frame: pd.DataFrame) -> pd.DataFrame:
     """Give missing numbers a name: a float column with NaN becomes nullable.
 
-    Which lives have which index of a trial differs between replicates: these columns are always
-    nullable, so that a replicate has the same table alone and with others.
+    Which lives have which index of a trial, and which populations prefer anything that could be
+    explained, differs between replicates: these columns are always nullable, so that a replicate
+    has the same table alone and with others.
     """
     changes: dict[Any, str] = {}
     for name in frame.columns:
         column = frame[name]
         if column.dtype == object:
             changes[name] = "str"
-        elif column.dtype == np.float64 and (column.isna().any() or name.startswith("trial.")):
+        elif column.dtype == np.float64 and (
+            column.isna().any() or name.startswith(("trial.", "explained."))
+        ):
             changes[name] = "Float64"
     return frame.astype(changes)

@@ -21,6 +21,7 @@ from evosim.kernels.life import TABLE, WEIGHTS
 from evosim.ledger import Pedigree, haploid_mean
 from evosim.population import bit_values
 from evosim.predict import predict_arm
+from evosim.predict.explained import Explanation, explain
 from evosim.structure import among
 from evosim.subspace import split_square, training_basis
 from evosim.trials import TrialPlan, course, indices, live_trial
@@ -55,6 +56,8 @@ class Recorder:
         When the predictors are asked.
     asked : sequence of Probe
         What they are asked.
+    explained : sequence of Explanation
+        What of agents' preferences is asked for an explanation, with its assay.
     trials : sequence of TrialPlan
         Lives to be lived in copies of the world.
     met : (contexts,) float64
@@ -69,6 +72,7 @@ class Recorder:
     lived: frozenset[int] = frozenset()
     predicted: frozenset[int] = frozenset()
     asked: Sequence[Probe] = ()
+    explained: Sequence[Explanation] = ()
     trials: Sequence[TrialPlan] = ()
     met: F64 = field(default_factory=lambda: np.zeros(1))
     founders: F64 | None = None
@@ -91,6 +95,7 @@ class Recorder:
         g = engine.generation
         if g in self.generations:
             measured = self._assays(engine, lives, g) | self._trials(engine, lives, g)
+            measured |= self._explained(engine, lives, g)
             self._trajectory(engine, lives, g, measured)
             self._contexts(engine, lives, g)
             self._information(engine, g)
@@ -244,7 +249,7 @@ class Recorder:
         count = engine.population.count
         resolved = engine.resolved
         for probe in self.probes:
-            if g % probe.every and g not in self.claimed:
+            if not self._due(probe, g):
                 continue
             if probe.when == "death" and resolved.learns:
                 assert resolved.mind is not None
@@ -262,6 +267,18 @@ class Recorder:
                 value=mean, sd=sd, low=low, high=high,
             )  # fmt: skip
         return measured
+
+    def _due(self, probe: Probe, g: int) -> bool:
+        return g % probe.every == 0 or g in self.claimed
+
+    def _explained(self, engine: Engine, lives: Lives, g: int) -> dict[str, F64]:
+        """Ask what explains the agents' preferences."""
+        return {
+            f"explained.{asked.name}.{part}": value
+            for asked in self.explained
+            if self._due(asked.probe, g)
+            for part, value in explain(engine, lives, asked).items()
+        }
 
     def _trials(self, engine: Engine, lives: Lives, g: int) -> dict[str, F64]:
         """Let the agents live the trials that are due, and measure their lives."""

@@ -16,6 +16,7 @@ from evosim.errors import UserError
 from evosim.kernels.philox import replicate_keys
 from evosim.ledger import BOUND, Pedigree
 from evosim.predict import check_predict
+from evosim.predict.explained import Explanation, make_explanation
 from evosim.recorder import Recorder
 from evosim.resolve import Resolved
 from evosim.scenario import ArmCell, Scenario
@@ -154,6 +155,7 @@ class CellRun:
             engine.change(resolved)
         recorder.probes = make_probes(resolved, model)
         recorder.asked = _asked(recorder.probes, model)
+        recorder.explained = make_explanations(resolved, model, recorder.probes)
         recorder.trials = make_trials(resolved, model)
 
 
@@ -277,6 +279,7 @@ def plan(scenario: Scenario, first: int = 0) -> list[Plan]:
             for _, resolved in stretches:
                 probes = make_probes(resolved, cell.model)
                 make_trials(resolved, cell.model)
+                make_explanations(resolved, cell.model, probes)
                 if cell.model.predict is not None:
                     check_predict(resolved, _asked(probes, cell.model), cell.model.predict)
         except UserError as error:
@@ -304,6 +307,14 @@ def make_probes(resolved: Resolved, model: ScenarioModel) -> list[Probe]:
     if resolved.world is None:
         return []
     return [make_probe(assay, resolved, recording_interval(model)) for assay in model.assay]
+
+
+def make_explanations(
+    resolved: Resolved, model: ScenarioModel, probes: Sequence[Probe]
+) -> list[Explanation]:
+    """Return what the scenario asks for an explanation, of the present parameters."""
+    by_name = {probe.name: probe for probe in probes}
+    return [make_explanation(spec, by_name[spec.assay], resolved) for spec in model.explained]
 
 
 def make_trials(resolved: Resolved, model: ScenarioModel) -> list[TrialPlan]:

@@ -697,6 +697,15 @@ def test_indices_of_trials_have_names_and_bounds(plain_run: SimpleNamespace) -> 
     assert other.title == "odd one (trial 'x')"
 
 
+def test_shares_explained_have_names_and_bounds(plain_run: SimpleNamespace) -> None:
+    table = plain_run.trajectory.assign(**{"explained.a goal.direction": 0.5})
+    model = plain_run.scenario.model
+    found = measures.trajectory_measure(table, "explained.a goal.direction", model)
+    assert found is not None
+    assert found.title == "explained by one goal ('a goal')"
+    assert found.bounds == (0.0, 1.0)
+
+
 def test_panels_share_all_generations(plain_run: SimpleNamespace) -> None:
     rows = plain_run.trajectory
     early = rows["generation"] == 0

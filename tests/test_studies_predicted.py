@@ -298,7 +298,14 @@ def missed(rate, trials=40, temperature=0.1):
     return before - after
 
 
+def of_one_goal(mutation):
+    """Three percepts of nine are met; a goal that mutates so takes its part of them, q."""
+    q = mutation**2 / (mutation**2 + 0.1**2)
+    return (1 + 2 * q) ** 2 / (3 * (1 + 2 * q**2))
+
+
 THEORY = {
+    "omega": of_one_goal,
     "lookalike": missed,
     "rogers": copied,
     "one_parent": kept,

@@ -17,6 +17,7 @@ from evosim.errors import UserError, did_you_mean
 from evosim.layout import REPORTED_LOCI
 from evosim.scenario.kinds import built_in_kinds
 from evosim.scenario.model import ScenarioModel
+from evosim.scenario.study_parts import PARTS_EXPLAINED
 
 KEYS = ("arm", "replicate", "generation")
 TRAJECTORY = (
@@ -58,7 +59,7 @@ PREDICTORS = ("OBJ-omni", "OBJ-informed", "LEDGER", "FLOOR", "CEIL")
 
 _THRESHOLD = re.compile(r"^(.*\S)\s*(>=|<=|>|<)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)$")
 _ALLOWED = (
-    "a trajectory column, assay.NAME, trial.NAME.INDEX, context.NAME.COLUMN, "
+    "a trajectory column, assay.NAME, trial.NAME.INDEX, explained.NAME.PART, context.NAME.COLUMN, "
     "ledger.QUANTITY.COLUMN, information.SOURCE, among.GENE, model.CELL, produced.CELL, "
     "score.PREDICTOR[.training]; A - B; MEASURE > NUMBER; differs.MEASURE"
 )
@@ -193,6 +194,7 @@ def measure_names(
     """
     names = set(TRAJECTORY)
     names.update(f"assay.{assay.name}" for assay in model.assay)
+    names.update(f"explained.{e.name}.{part}" for e in model.explained for part in PARTS_EXPLAINED)
     names.update(f"trial.{trial.name}.{index}" for trial in model.trial for index in INDICES)
     names.update(f"context.{context.name}.{col}" for context in model.context for col in CONTEXT)
     names.update(_displacements(model))
@@ -302,6 +304,8 @@ def _unit_term(term: str, model: ScenarioModel | None) -> bool:
         return term.endswith(".frequency") or (act and term.endswith((".before", ".after")))
     if first in ("model", "produced", "information"):
         return False
+    if first == "explained":
+        return True
     if first == "trial":
         return term.endswith(tuple(f".{name}" for name in SHARES))
     if first == "assay":

@@ -117,7 +117,7 @@ def outcome_features(world: TabularWorld, features: Mapping[str, Mapping[str, fl
     states = np.zeros((*world.terminal.shape, len(features)))
     for k, (name, places) in enumerate(features.items()):
         for place, value in places.items():
-            states[..., k] += value * _stands(world, place, f"mind.features.{name}")
+            states[..., k] += value * stands(world, place, f"mind.features.{name}")
     live = world.terminal == 0
     percepts = world.percept_cue.shape[0]
     out = np.zeros((percepts + len(world.states), len(features)))
@@ -131,8 +131,14 @@ def outcome_features(world: TabularWorld, features: Mapping[str, Mapping[str, fl
     return out
 
 
-def _stands(world: TabularWorld, place: str, key: str) -> F64:
-    """Return (C, S) 1 where a state or a symbol of the map is."""
+def stands(world: TabularWorld, place: str, key: str) -> F64:
+    """Return (C, S) 1 where a state or a symbol of the map is.
+
+    Raises
+    ------
+    UserError
+        For a place that does not exist.
+    """
     if place in world.symbol:
         return world.symbol[place].astype(np.float64)
     known = (*world.symbol, *world.states)

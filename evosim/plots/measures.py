@@ -92,6 +92,14 @@ class Measured:
     bounds: tuple[float, float] | None = None
 
 
+#: Titles of what explains preferences.
+_EXPLAINED = {
+    "direction": "explained by one goal",
+    "ledger": "explained by the record of selection",
+    "training": "one goal, by what training reinforces",
+}
+
+
 def assay_axis(assay: Assay | None) -> tuple[str, tuple[float, float] | None]:
     """Return the y axis label of an assay and the bounds of its value."""
     if assay is None:
@@ -137,6 +145,10 @@ def trajectory_measure(
             index, (index.replace("_", " "), "mean over lives", None)
         )
         return Measured(column, f"{title} (trial '{trial}')", label, data, bounds)
+    if column.startswith("explained."):
+        name, _, part = column.removeprefix("explained.").rpartition(".")
+        label = "share of what agents prefer"
+        return Measured(column, f"{_EXPLAINED[part]} ('{name}')", label, data, UNIT)
     for prefix, title, label in _MODEL:
         if column.startswith(prefix):
             return Measured(column, f"{title} '{column.removeprefix(prefix)}'", label, data)

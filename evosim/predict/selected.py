@@ -87,6 +87,32 @@ def ledger_policy(engine: Engine, lives: Lives, when: str, met: I64, asked: I64,
 
     Parameters
     ----------
+    engine, lives, when, met, asked, drift
+        As for `ledger_logits`.
+
+    Returns
+    -------
+    (R, J, A) float64
+
+    Raises
+    ------
+    UserError
+        If policy loci are not expressed as they are, or no logits are tracked.
+    """
+    mind, tables = engine.resolved.mind, engine.resolved.tables
+    assert mind is not None
+    assert tables is not None
+    mean, variance = ledger_logits(engine, lives, when, met, asked, drift)
+    return expected_choice(mean, variance, tables.actions, mind.greedy)
+
+
+def ledger_logits(
+    engine: Engine, lives: Lives, when: str, met: I64, asked: I64, drift: F64
+) -> tuple[F64, F64]:
+    """Return mean and variance of the logits that the ledger predicts.
+
+    Parameters
+    ----------
     engine : Engine
         At stage 5: the ledger holds the selection of all earlier generations.
     lives : Lives
@@ -101,7 +127,8 @@ def ledger_policy(engine: Engine, lives: Lives, when: str, met: I64, asked: I64,
 
     Returns
     -------
-    (R, J, A) float64
+    (R, J, Q) float64, (R, J) float64
+        One logit for two actions, that of the first over the second; else all.
 
     Raises
     ------
@@ -109,10 +136,9 @@ def ledger_policy(engine: Engine, lives: Lives, when: str, met: I64, asked: I64,
         If policy loci are not expressed as they are, or no logits are tracked.
     """
     resolved = engine.resolved
-    world, mind, tables = resolved.world, resolved.mind, resolved.tables
+    world, mind = resolved.world, resolved.mind
     assert world is not None
     assert mind is not None
-    assert tables is not None
     linear = resolved.mind_tag.numba_type.kind == "linear"
     if linear:
         policy = policy_slot(resolved)
@@ -139,7 +165,7 @@ def ledger_policy(engine: Engine, lives: Lives, when: str, met: I64, asked: I64,
         mean += _learned(engine, lives, known, asked, reach)
     mean /= temperature[:, None, None]
     variance = (drift / temperature**2)[:, None] * reach.open
-    return expected_choice(mean, variance, tables.actions, mind.greedy)
+    return mean, variance
 
 
 def expected_choice(mean: F64, variance: F64, actions: int, greedy: bool) -> F64:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,8 @@ I64 = NDArray[np.int64]
 
 #: Action probabilities that are held at once (64 MB).
 _CHUNK_VALUES = 8_000_000
+#: Probabilities below this (actions never done) count as this where their logarithm is asked.
+_LEAST = 1e-12
 
 
 @dataclass(frozen=True)
@@ -155,6 +158,26 @@ def policies(
 
 def mean_policy(resolved: Resolved, lives: Lives, when: str, percepts: I64) -> F64:
     """Return (R, P, A) action probabilities averaged over agents; NaN without agents."""
+    return _mean(resolved, lives, when, percepts, lambda prob: prob)
+
+
+def log_policy(resolved: Resolved, lives: Lives, when: str, percepts: I64) -> F64:
+    """Return (R, P, A) log probabilities, less their mean over actions, averaged over agents.
+
+    For softmax minds these are the logits over the temperature. NaN without agents.
+    """
+
+    def logits(prob: F64) -> F64:
+        logs = np.log(np.maximum(prob, _LEAST))
+        return np.asarray(logs - logs.mean(axis=1, keepdims=True))
+
+    return _mean(resolved, lives, when, percepts, logits)
+
+
+def _mean(
+    resolved: Resolved, lives: Lives, when: str, percepts: I64, what: Callable[[F64], F64]
+) -> F64:
+    """Return (R, P, A) the mean over agents of something of their (n, A, P) probabilities."""
     assert resolved.tables is not None
     actions = resolved.tables.actions
     out = np.full((lives.count.size, percepts.size, actions), np.nan)
@@ -165,7 +188,7 @@ def mean_policy(resolved: Resolved, lives: Lives, when: str, percepts: I64) -> F
         total = np.zeros((actions, percepts.size))
         for low in range(0, count, chunk):
             agents = slice(low, min(low + chunk, count))
-            total += policies(resolved, lives, when, r, agents, percepts).sum(axis=0)
+            total += what(policies(resolved, lives, when, r, agents, percepts)).sum(axis=0)
         out[r] = total.T / count
     return out
 

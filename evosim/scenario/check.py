@@ -83,7 +83,7 @@ def check_arms(model: ScenarioModel, cells: Sequence[ArmCell]) -> None:
 
 
 def _check_names(model: ScenarioModel) -> None:
-    for what in ("context", "block", "phase", "assay", "trial", "arm"):
+    for what in ("context", "block", "phase", "assay", "trial", "explained", "arm"):
         names = [item.name for item in getattr(model, what)]
         for index, name in enumerate(names):
             if name in names[:index]:
@@ -95,7 +95,7 @@ def _check_names(model: ScenarioModel) -> None:
 
 
 def _check_bare_landscape(model: ScenarioModel) -> None:
-    for key in ("context", "cues", "block", "phase", "assay", "trial", "predict"):
+    for key in ("context", "cues", "block", "phase", "assay", "trial", "predict", "explained"):
         if getattr(model, key):
             raise UserError(
                 "a landscape has no states, so no contexts, cues, blocks, phases, assays, trials "
@@ -218,6 +218,9 @@ def _check_exact_assays(model: ScenarioModel) -> None:
     for name in model.predict.assays if model.predict else []:
         _known(name, assays, "assay", "predict.assays")
         _of_own_genes(name, own, "predict.assays")
+    for asked in model.explained:
+        _known(asked.assay, assays, "assay", f"explained.{asked.name}.assay")
+        _of_own_genes(asked.assay, own, f"explained.{asked.name}.assay")
     for name in model.ledger.indices:
         _known(name, assays, "assay", "ledger.indices")
         _of_own_genes(name, own, "ledger.indices")

@@ -17,6 +17,7 @@ from evosim.scenario.study_parts import (
     Block,
     Claim,
     Effect,
+    Explained,
     Intervention,
     Ledger,
     Phase,
@@ -66,6 +67,7 @@ class ScenarioModel(Table):
     record: Record = Field(default_factory=Record)
     ledger: Ledger = Field(default_factory=Ledger)
     predict: Predict | None = None
+    explained: list[Explained] = Field(default_factory=list)
     arm: list[Arm] = Field(default_factory=list)
     effect: Effect | None = None
     claim: list[Claim] = Field(default_factory=list)

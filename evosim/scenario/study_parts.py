@@ -241,6 +241,45 @@ class Predict(Table):
     )
 
 
+#: What is measured of each `[[explained]]`; names of measures.
+PARTS_EXPLAINED = ("direction", "ledger", "training")
+
+
+class Explained(Table):
+    """How much of what agents prefer one goal explains, and how much the record of selection.
+
+    The goal weighs what is named here, with the same weights wherever the assay looks. Measures:
+    explained.NAME.direction is the share of the sum of squares of agents' preferences that it
+    explains at best (wrapper-likeness, from 0 to 1); explained.NAME.ledger the share that is a
+    multiple of what the ledger says; explained.NAME.training what the first should come to, by
+    what training reinforces.
+    """
+
+    name: Name
+    assay: Name = Field(
+        description="the assay that says in which contexts, with which cues in sight, when in "
+        "life, and how often; all decisions of its episodes count alike"
+    )
+    outcomes: dict[Name, dict[str, float]] = Field(
+        default_factory=dict,
+        description="what the goal may weigh of where an action leads: feature = value by state "
+        "or map symbol",
+    )
+    cues: list[Name] = Field(
+        default_factory=list,
+        description="what it may weigh of what is perceived: cues, each with a weight per action",
+    )
+    payoff: bool = Field(
+        default=False, description="it may weigh what an action is worth in the context at hand"
+    )
+
+    @model_validator(mode="after")
+    def _something(self) -> Explained:
+        if not (self.outcomes or self.cues or self.payoff):
+            raise ValueError("give at least one of outcomes, cues and payoff")
+        return self
+
+
 class Arm(Table):
     """A named variant of the scenario; all arms share seeds."""
 
