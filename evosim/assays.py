@@ -178,8 +178,8 @@ def birth_values(
     return out
 
 
-def death_values(probe: Probe, resolved: Resolved, learned: F64, temperature: F64) -> F64:
-    """Measure every agent's policy as learned at death.
+def learned_values(probe: Probe, resolved: Resolved, learned: F64, temperature: F64) -> F64:
+    """Measure every agent's policy as learned at death, or as received at birth.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evosim.assays import Probe, birth_values, death_values
+from evosim.assays import Probe, birth_values, learned_values
 from evosim.criterion import Fit, ModelCode
 from evosim.edges import learned_from
 from evosim.engine import Engine, Lives
@@ -251,12 +251,15 @@ class Recorder:
         for probe in self.probes:
             if not self._due(probe, g):
                 continue
-            if probe.when == "death" and resolved.learns:
+            died = probe.when == "death" and resolved.learns
+            if died or (resolved.culture is not None and resolved.culture.row):
+                # Whose models' values are received begins with more than a genome says.
+                state = lives.learned if died else lives.born
                 assert resolved.mind is not None
                 temperature = np.full(lives.payoff.shape, resolved.mind.temperature)
                 if resolved.mind.temperature_locus >= 0:
                     temperature = lives.genes[..., resolved.mind.temperature_locus].astype(float)
-                values = death_values(probe, resolved, lives.learned, temperature)
+                values = learned_values(probe, resolved, state, temperature)
             else:
                 values = birth_values(probe, resolved, lives.genes, engine.threads)
             mean, sd = _moments(values, count)

@@ -79,6 +79,21 @@ def test_what_is_copied_without_loss_is_where_the_model_died(rule):
     assert not np.array_equal(after.born, after.learned)
 
 
+def test_assays_at_birth_see_what_was_received():
+    """Agents are born alike, and differ where they begin with what others lived through."""
+    assay = {"name": "on", "context": "rich", "measure": {"action": "forward", "state": "2"}}
+
+    def spread(channel):
+        made = tables(channel, assay=[assay], record={"every": 1})
+        found = evosim.run(Scenario.from_dict(made), threads=1).assays
+        return found.pivot(index="generation", columns="replicate", values="sd")
+
+    naive, heirs = spread({"copying": 0.0}), spread({})
+    assert (naive == 0).all(axis=None)
+    assert (heirs.loc[0] == 0).all()
+    assert (heirs.loc[1:] > 0.01).all(axis=None)
+
+
 def test_information_is_what_the_tables_decide():
     grown, lives = lived(tables({}), 4)
     values = grown.culture.information
@@ -115,6 +130,10 @@ BAD = {
     ),
     "most of them": (tables({"choice": "conformist"}), "channel.choice", "no items"),
     "room": (tables({"capacity": 3}), "channel.capacity", "not counted"),
+    "trial": (
+        tables() | {"trial": [{"name": "alone", "context": "rich", "region": "end"}]}, "trial.0",
+        "what was received",
+    ),
     "critical": (tables({"critical": 0.5}), "channel.critical", "not with learned values"),
     "noise of items": (
         tables({"noise": 0.1}) | {"knowledge": {"pool": "finite", "items": 9}}, "channel.noise",

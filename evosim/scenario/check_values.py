@@ -38,6 +38,12 @@ def check_values(model: ScenarioModel) -> None:
                     key=f"{part}.{key}",
                     allowed="nothing",
                 )
+    if model.trial:
+        raise UserError(
+            "a trial's lives begin with what genomes say, not with what was received",
+            key="trial.0",
+            allowed="an assay (when = 'birth': as received; 'death': as learned)",
+        )
     if model.channel is None:
         return
     for key in ("teaching", "critical"):

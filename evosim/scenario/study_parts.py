@@ -110,7 +110,9 @@ class Assay(Table):
         default=None, description="generations between measurements (default: as recorded)"
     )
     when: Literal["birth", "death"] = Field(
-        default="birth", description="of the policy an agent is born with, or has learned at death"
+        default="birth",
+        description="of the policy an agent begins its life with (of a genome, and of values that "
+        "it received), or has learned at death",
     )
     permute: Name | None = Field(
         default=None,
