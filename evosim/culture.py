@@ -217,10 +217,7 @@ class Culture:
     ) -> None:
         blocks = self.before.size * -(-self.learned.shape[1] // kernels.BLOCK)
         chosen = (turn.choice, turn.path, turn.models, turn.candidates)
-        models = (
-            turn.loci, keys, generation, count, genes, turn.before, self.payoff, turn.weights,
-            self.parent, self.mate, turn.effort,
-        )  # fmt: skip
+        models = (*self._models(turn, genes, count, keys, generation), turn.effort)
         if self.code.skill:
             run_blocks(
                 kernels.imitate, blocks, threads, *chosen, channel.copying, channel.fidelity,
@@ -232,6 +229,20 @@ class Culture:
             kernels.transmit, blocks, threads, self.code.counted, *chosen, channel.copying,
             channel.fidelity, channel.capacity, channel.strength, *self.near(), turn.number,
             channel.compression, channel.most, *models, shown, self.known, copied,
+        )  # fmt: skip
+
+    def _models(
+        self,
+        turn: Turn,
+        genes: NDArray[np.float32],
+        count: NDArray[np.int64],
+        keys: NDArray[np.uint64],
+        generation: int,
+    ) -> tuple[Any, ...]:
+        """Return what kernels read to choose models, in their order."""
+        return (
+            turn.loci, keys, generation, count, genes, turn.before, self.payoff, turn.weights,
+            self.parent, self.mate,
         )  # fmt: skip
 
     def near(self) -> tuple[Near, float]:

@@ -15,6 +15,7 @@ from evosim.population import Population
 if TYPE_CHECKING:
     from evosim.knowledge import ChannelCode
     from evosim.resolve import Resolved
+    from evosim.turns import Turn
 
 F64 = NDArray[np.float64]
 
@@ -61,7 +62,9 @@ class ValueCulture(Culture):
         self.information[..., 0] = self._decided(True, count, threads)
         channel = self.code.channel
         if channel is not None and channel.is_open:
-            self._inherit(channel, genes, count, keys, generation, threads)
+            turn, nobody = self.turn(channel, False, count), np.zeros((count.size, 0), np.uint8)
+            drawn = (genes, count, keys, generation, threads)
+            self._receive(channel, turn, *drawn, self.shown, nobody)
         elif not self.stayed.size:
             return
         self._go_on()
@@ -69,23 +72,26 @@ class ValueCulture(Culture):
         if self.stayed.size:
             np.copyto(self.information[..., 1], self.past[..., 1], where=self.stayed)
 
-    def _inherit(
+    def _receive(
         self,
         channel: ChannelCode,
+        turn: Turn,
         genes: NDArray[np.float32],
         count: NDArray[np.int64],
         keys: NDArray[np.uint64],
         generation: int,
         threads: int,
+        shown: NDArray[np.uint64],
+        copied: NDArray[np.uint8],
     ) -> None:
         """Write the rows that are received over the newborns' own."""
         replicates, agents = self.learned.shape
         run_blocks(
-            inherit.inherit, replicates * -(-agents // inherit.BLOCK), threads, channel.choice,
-            channel.path, channel.models, channel.candidates, channel.copying, channel.fidelity,
-            channel.noise, channel.strength, *self.near(), channel.loci, keys, generation, count,
-            genes, self.before, self.payoff, self._weights(), self.parent, self.mate,
-            self.code.row, self.shown.view(np.float64), self.table,
+            inherit.inherit, replicates * -(-agents // inherit.BLOCK), threads, turn.choice,
+            turn.path, turn.models, turn.candidates, channel.copying, channel.fidelity,
+            channel.noise, channel.strength, *self.near(),
+            *self._models(turn, genes, count, keys, generation), self.code.row,
+            shown.view(np.float64), self.table,
         )  # fmt: skip
 
     def live(
