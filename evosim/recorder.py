@@ -19,6 +19,7 @@ from evosim.edges import learned_from
 from evosim.engine import Engine, Lives
 from evosim.kernels.life import TABLE, WEIGHTS
 from evosim.ledger import Pedigree, haploid_mean
+from evosim.moments import moments, offspring_variance, outer_deciles
 from evosim.population import bit_values
 from evosim.predict import predict_arm
 from evosim.predict.explained import Explanation, explain
@@ -122,7 +123,7 @@ class Recorder:
         if self.rows["trajectory"] and self.rows["trajectory"][-1]["generation"] == (
             engine.generation - 1
         ):
-            variance = _offspring_variance(pedigree, lives.count)
+            variance = offspring_variance(pedigree, lives.count)
             self.rows["trajectory"][-1]["offspring_variance"] = variance
         if engine.generation in self.generations:
             self._genes(engine)
@@ -141,13 +142,13 @@ class Recorder:
     def _trajectory(self, engine: Engine, lives: Lives, g: int, measured: dict[str, F64]) -> None:
         count = engine.population.count
         scale = 1.0 if engine.resolved.tables is None else 1.0 / engine.resolved.tables.episodes
-        mean, sd = _moments(lives.payoff * scale, count)
+        mean, sd = moments(lives.payoff * scale, count)
         columns: dict[str, Any] = {
             "agents": count.copy(),
             "extinct": count == 0,
             "payoff": mean,
             "payoff_sd": sd,
-            "criterion": _moments(lives.criterion, count)[0],
+            "criterion": moments(lives.criterion, count)[0],
             "offspring_variance": np.full(count.size, np.nan),
             "learned": _learned(lives, count),
         }
@@ -163,7 +164,7 @@ class Recorder:
             self._among(columns, engine, slot.quantities, part)
             if slot.gene.scale == "threshold":
                 own = lives.genes[..., slot.start : slot.stop].mean(axis=2, dtype=np.float64)
-                columns[f"{slot.name}.expressed"] = _moments(own, count)[0]
+                columns[f"{slot.name}.expressed"] = moments(own, count)[0]
         self._displacements(columns, engine, lives, values)
         bits = bit_values(layout, engine.population.bits)
         column = 0
@@ -205,23 +206,23 @@ class Recorder:
         resolved, count = engine.resolved, lives.count
         if self.founders is None:
             self.founders = np.stack(
-                [_moments(values[..., k], count)[0] for k in range(values.shape[2])], axis=1
+                [moments(values[..., k], count)[0] for k in range(values.shape[2])], axis=1
             ) if values.shape[2] else np.zeros((count.size, 0))  # fmt: skip
         basis = training_basis(resolved)
         for slot in resolved.layout.real:
             at = slice(slot.start, slot.stop)
             moved = values[..., at].astype(np.float64) - self.founders[:, None, at]
-            columns[f"{slot.name}.spread"] = _moments((moved**2).mean(axis=2), count)[0]
+            columns[f"{slot.name}.spread"] = moments((moved**2).mean(axis=2), count)[0]
             if slot.name == "policy" and basis is not None:
                 inside, outside = split_square(moved, basis)
-                columns["policy.inside"] = _moments(inside, count)[0]
-                columns["policy.outside"] = _moments(outside, count)[0]
+                columns["policy.inside"] = moments(inside, count)[0]
+                columns["policy.outside"] = moments(outside, count)[0]
         if basis is not None and resolved.mind is not None and resolved.mind.rule == WEIGHTS:
             moved = lives.learned - lives.born
             inside, outside = split_square(moved, basis)
-            columns["learned.inside"] = _moments(inside, count)[0]
-            columns["learned.outside"] = _moments(outside, count)[0]
-            columns["learned.moved"] = _moments((moved != 0).mean(axis=2), count)[0]
+            columns["learned.inside"] = moments(inside, count)[0]
+            columns["learned.outside"] = moments(outside, count)[0]
+            columns["learned.moved"] = moments((moved != 0).mean(axis=2), count)[0]
 
     def _contexts(self, engine: Engine, lives: Lives, g: int) -> None:
         world = engine.resolved.world
@@ -262,7 +263,7 @@ class Recorder:
                 values = learned_values(probe, resolved, state, temperature)
             else:
                 values = birth_values(probe, resolved, lives.genes, engine.threads)
-            mean, sd = _moments(values, count)
+            mean, sd = moments(values, count)
             low, high = outer_deciles(values, count)
             measured[f"assay.{probe.name}"] = mean
             self._add(
@@ -423,45 +424,6 @@ class Recorder:
         self._add("ledger", generation, **columns)
 
 
-def _moments(values: NDArray[np.floating], count: NDArray[np.int64]) -> tuple[F64, F64]:
-    """Return (R,) mean and sd over the agents alive; NaN where there are none."""
-    alive = np.arange(values.shape[1])[None, :] < count[:, None]
-    n = np.where(count > 0, count, 1).astype(np.float64)
-    reference = values[:, :1].astype(np.float64)
-    d = np.where(alive, values.astype(np.float64) - reference, 0.0)
-    mean = d.sum(axis=1) / n
-    spread = np.sqrt(np.maximum((d * d).sum(axis=1) / n - mean**2, 0.0))
-    empty = count == 0
-    return (
-        np.where(empty, np.nan, reference[:, 0] + mean),
-        np.where(empty, np.nan, spread),
-    )
-
-
-def outer_deciles(values: F64, count: NDArray[np.int64]) -> tuple[F64, F64]:
-    """Return the 10% and 90% quantiles over the agents alive.
-
-    Replicates are taken together by their number of agents: row by row, as ``nanquantile``
-    does, it took a third of the time of runs with many small replicates.
-
-    Parameters
-    ----------
-    values : (R, N) float64
-    count : (R,) int64
-        Agents alive; those come first.
-
-    Returns
-    -------
-    (R,) float64, (R,) float64
-        NaN where there are none.
-    """
-    low, high = np.full(count.size, np.nan), np.full(count.size, np.nan)
-    for n in np.unique(count[count > 0]):
-        rows = count == n
-        low[rows], high[rows] = np.quantile(values[rows, :n], [0.1, 0.9], axis=1)
-    return low, high
-
-
 def _add_gene(
     columns: dict[str, Any],
     names: tuple[str, ...],
@@ -469,7 +431,7 @@ def _add_gene(
     count: NDArray[np.int64],
 ) -> None:
     for k, name in enumerate(names):
-        mean, sd = _moments(values[..., k], count)
+        mean, sd = moments(values[..., k], count)
         columns[name] = mean
         if not name.endswith(".mean"):
             columns[f"{name}.sd"] = sd
@@ -480,7 +442,7 @@ def _learned(lives: Lives, count: NDArray[np.int64]) -> F64:
     if not lives.learned.shape[2]:
         return np.zeros(count.size)
     change = np.abs(lives.learned - lives.born).mean(axis=2)
-    return _moments(change, count)[0]
+    return moments(change, count)[0]
 
 
 def _learned_acts(engine: Engine, lives: Lives) -> F64:
@@ -509,10 +471,3 @@ def _cells(model: ModelCode, fit: Fit, lives: Lives) -> dict[str, F64]:
         columns[f"model.{name}"] = fit.value[:, c].copy()  # it goes on changing
         columns[f"produced.{name}"] = made[:, c]
     return columns
-
-
-def _offspring_variance(pedigree: Pedigree, count: NDArray[np.int64]) -> F64:
-    """Return (R,) variance of relative offspring numbers among the agents that lived."""
-    mean, sd = _moments(pedigree.gametes.astype(np.float64), count)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(mean > 0, (sd / mean) ** 2, np.nan)

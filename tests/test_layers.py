@@ -26,8 +26,8 @@ LAYERS = (
     ),
     (
         "engine", "ledger", "culture", "culture_values", "edges", "parents", "assays", "openloop",
-        "trials", "predict", "recorder", "subspace", "spectrum", "experience", "directions",
-        "transplants", "rotations", "transitivity",
+        "moments", "trials", "predict", "recorder", "subspace", "spectrum", "experience",
+        "directions", "transplants", "rotations", "transitivity",
     ),
     (
         "simulate", "checkpoint", "foresight", "forks", "frames", "studies", "results", "record",

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from evosim.recorder import outer_deciles
+from evosim.moments import outer_deciles
 from evosim.scenario import Scenario
 from evosim.simulate import simulate
 
