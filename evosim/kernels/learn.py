@@ -22,11 +22,19 @@ from evosim.kernels.mind import (
     prefer,
     report,
     sees_forgone,
+    settles,
 )
-from evosim.kernels.philox import ACTION, CONTEXT, FORGONE, OUTCOME, START, philox, uniform
-
-#: Decisions drawn at once: 16 calls of Philox are one vectorised loop.
-_DRAWN = 64
+from evosim.kernels.philox import ACTION, CONTEXT, FORGONE, OUTCOME, START, uniform
+from evosim.kernels.settled import (
+    DONE,
+    DRAWN,
+    ENTERED,
+    draw,
+    episodes_alike,
+    keep_choices,
+    live_alike,
+    word_of,
+)
 
 
 @inline_borrowing
@@ -39,17 +47,6 @@ def choose(prob, actions, word):
         if u < total:
             return np.uint64(a)
     return np.uint64(actions - 1)
-
-
-@inline_borrowing
-def _draw(key, generation, agent, purpose, decision, words):
-    """Fill ``words[4, 16]`` with the draws of this and the next 63 decisions."""
-    for k in range(_DRAWN // 4):
-        w0, w1, w2, w3 = philox(key, generation, agent, purpose, (decision >> 2) + k)
-        words[0, k] = w0
-        words[1, k] = w1
-        words[2, k] = w2
-        words[3, k] = w3
 
 
 @inline_borrowing
@@ -180,8 +177,9 @@ def live_and_learn(
     # Probabilities are kept per percept until what was learned makes them stale.
     table = np.empty((percepts, actions), np.float64)
     fresh = np.zeros(percepts, np.int64)
-    words = np.empty((4, _DRAWN // 4), np.uint64)
+    words = np.empty((4, DRAWN // 4), np.uint64)
     taken = np.zeros(world.flags, np.bool_)
+    path = np.empty((4, world.steps), np.int64)
     _live(
         first,
         last,
@@ -210,6 +208,7 @@ def live_and_learn(
         fresh,
         words,
         taken,
+        path,
     )
 
 
@@ -242,6 +241,7 @@ def _live(
     fresh,
     words,
     taken,
+    path,
 ):
     """Live as `live_and_learn` says, in the scratch given; forced into its only caller.
 
@@ -266,6 +266,9 @@ def _live(
     watched = trail.visits.shape[1] > 0
     handed = mind.table.shape[2]
     windows = trail.visits.shape[2]
+    # Where all episodes of a life begin alike, as far as the world goes.
+    alike = last_row == 0 or (world.one_context and part_ends.size == 1)
+    alike = alike and not (coded or watched)
     for flat in range(first, last):
         r = flat // agents
         i = flat - r * agents
@@ -292,7 +295,10 @@ def _live(
         fresh[:] = 0
         decision = 0
         part = 0
-        for episode in range(episodes + forced):
+        may_settle = alike and settles(mind_tag, mind, memory)
+        episode = -1
+        while episode + 1 < episodes + forced:
+            episode += 1
             is_forced = episode >= episodes
             window = min(episode * windows // episodes, windows - 1)
             context = 0
@@ -304,6 +310,8 @@ def _live(
                 while context < last_row and v >= context_cdf[part, context]:
                     context += 1
             start = np.int64(starts[context])
+            settled = may_settle and start >= 0
+            length = 0
             if start < 0 or is_forced:
                 v = uniform(key, generation, i, START + offset, episode)
                 start = 0
@@ -317,14 +325,13 @@ def _live(
             cs = np.uint64(first_state + start)
             earned = 0.0
             for step in range(steps):
-                if decision & (_DRAWN - 1) == 0:
-                    _draw(key, generation, i, ACTION + offset, decision, words)
+                if decision & (DRAWN - 1) == 0:
+                    draw(key, generation, i, ACTION + offset, decision, words)
                 z = np.int64(np.uint32(percept_of[cs]))
                 if fresh[z] != version:
                     prefer(mind_tag, mind, world, memory, z, table[z])
                     fresh[z] = version
-                word = words[decision & 3, (decision >> 2) & (_DRAWN // 4 - 1)]
-                action = choose(table[z], actions, word)
+                action = choose(table[z], actions, word_of(words, decision))
                 if is_forced and step == 0 and forced_action[start] >= 0:
                     action = np.uint64(forced_action[start])
                 if done.size > 0 and track[cs] >= 0 and not is_forced:
@@ -334,6 +341,7 @@ def _live(
                 v = 0.0
                 if coded or (outcomes > 1 and cdf[entry] < 1.0):
                     v = uniform(key, generation, i, OUTCOME + offset, decision)
+                    settled = False
                 if coded:
                     entry = np.uint64(0)
                     state, gain, reward, ends = coded_step(
@@ -360,6 +368,8 @@ def _live(
                     if taken[once[entry]]:
                         gain = world.step_payoff
                         reward = world.step_reward
+                    else:
+                        settled = False
                     taken[once[entry]] = True
                 earned += gain
                 decision += 1
@@ -406,6 +416,12 @@ def _live(
                     # At once, not at the next visit: there the step would have to wait for exp,
                     # here the processor does it beside the steps that follow.
                     prefer(mind_tag, mind, world, memory, z, table[z])
+                if stale != NOWHERE:
+                    settled = False
+                if settled:
+                    path[DONE, length] = np.int64(cs * width + action)
+                    path[ENTERED, length] = outcome
+                    length += 1
                 if watched and not is_forced:
                     trail.visits[r, i, window, cs * width + action] += 1
                     trail.payoff[r, i, window] += gain
@@ -417,6 +433,7 @@ def _live(
             moved, stale = finish(mind_tag, mind, world, memory)
             if stale != NOWHERE:
                 version += 1
+                settled = False
             if is_forced:
                 if watched:
                     report(mind_tag, mind, world, memory, trail.policy[r, i, episode - episodes])
@@ -430,6 +447,28 @@ def _live(
                 report(mind_tag, mind, world, memory, learned[r, i])
                 for k in range(handed):
                     mind.table[r, i, k] = memory[values.FIRST_VALUE + k]
+            elif settled:
+                keep_choices(path, length, world, table)
+                # The last episode is lived: what follows it is done above.
+                times = episodes_alike(
+                    path,
+                    length,
+                    episodes - 2 - episode,
+                    key,
+                    generation,
+                    i,
+                    offset,
+                    decision,
+                    words,
+                )
+                if times > 0:
+                    live_alike(mind_tag, mind, world, memory, path, length, times, done)
+                    for _ in range(times):
+                        payoff[r, i] += earned
+                        context_payoff[flat, context] += earned
+                    context_episodes[flat, context] += times
+                    decision += times * length
+                    episode += times
 
 
 @kernel

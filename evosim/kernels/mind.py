@@ -1,6 +1,6 @@
 """What a mind that changes during life must do: the contract of the learning life loop.
 
-A mind is five functions, or six, over one flat array, the agent's `memory` (float64). The loop
+A mind is five to eight functions over one flat array, the agent's `memory` (float64). The loop
 knows nothing else of it; the functions are picked by the mind's tag at compile time and inlined,
 so that a learner costs what a loop written for it alone would cost:
 
@@ -18,6 +18,11 @@ so that a learner costs what a loop written for it alone would cost:
     The episode is over; return ``(moved, stale)``.
 ``report(tag, mind, world, memory, out)``
     Write the learned state that tables and assays read.
+``settles(tag, mind, memory)``
+    Of minds that can come to rest: whether a step, or an episode's end, for which `observe` and
+    `finish` return NOWHERE changes nothing in the memory, however often it is repeated, but what
+    ``again(tag, mind, world, memory, z, action, outcome, times)``
+    changes, which counts `times` more of it.
 
 `following` is the next percept, or -1 where the episode ends. `outcome` names the place that was
 entered: the percept, or P + state where the episode ends. The first HEAD entries of every memory
@@ -215,6 +220,16 @@ def sees_forgone(tag):
     raise TypeError("only inside kernels")
 
 
+def settles(tag, mind, memory):
+    """Tell whether what moved nothing moves nothing again; see the module."""
+    raise TypeError("only inside kernels")
+
+
+def again(tag, mind, world, memory, z, action, outcome, times):
+    """Count a step that moved nothing `times` more; see the module."""
+    raise TypeError("only inside kernels")
+
+
 def finish(tag, mind, world, memory):
     """Learn from the end of an episode; see the module."""
     raise TypeError("only inside kernels")
@@ -294,6 +309,27 @@ def _sees_forgone(tag):
     if (tag.kind, "forgo") in IMPLEMENTATIONS:
         return lambda tag: True
     return lambda tag: False
+
+
+@overload(settles, jit_options=_OPTIONS)
+def _settles(tag, mind, memory):
+    if not isinstance(tag, KernelType):
+        return None
+    # Of those that do not say so the compiler knows, and leaves out what follows from it.
+    return IMPLEMENTATIONS.get((tag.kind, "settles"), lambda tag, mind, memory: False)
+
+
+@overload(again, jit_options=_OPTIONS)
+def _again(tag, mind, world, memory, z, action, outcome, times):
+    if not isinstance(tag, KernelType):
+        return None
+    if (tag.kind, "again") in IMPLEMENTATIONS:
+        return IMPLEMENTATIONS[tag.kind, "again"]
+
+    def nothing(tag, mind, world, memory, z, action, outcome, times):
+        return
+
+    return nothing
 
 
 @overload(finish, jit_options=_OPTIONS)

@@ -299,3 +299,16 @@ def lookahead_observe(tag, mind, world, memory, z, action, reward, following, ou
 def lookahead_finish(tag, mind, world, memory):
     """Nothing happens at the end of an episode."""
     return 0.0, NOWHERE
+
+
+@implements("lookahead")
+def lookahead_settles(tag, mind, memory):
+    """Where the model is given only what was entered is counted."""
+    return not mind.learns_model
+
+
+@implements("lookahead")
+def lookahead_again(tag, mind, world, memory, z, action, outcome, times):
+    """Count the entries."""
+    if not has_utility(mind):
+        memory[places(mind, world)[1] + outcome] += times

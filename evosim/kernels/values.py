@@ -248,6 +248,12 @@ def values_observe(tag, mind, world, memory, z, action, reward, following, outco
     return abs(size), EVERYWHERE
 
 
+@implements("model-free")
+def values_settles(tag, mind, memory):
+    """Q-learning without traces keeps nothing but its values."""
+    return mind.rule == Q_LEARNING and not mind.episodic and memory[TRACE] == 0.0
+
+
 @implements(FULL_FEEDBACK)
 def values_forgo(tag, mind, world, memory, z, action, reward, following, outcome):
     """Move the value of an action not taken as one step of Q-learning would, without traces."""
