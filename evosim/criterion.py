@@ -153,18 +153,21 @@ class Fit:
         Sums of count times payoff.
     value : (R, C) float64
         The last fit: payoff that each cell predicts.
+    total : (R, C) float64
+        How often agents produced each cell so far: in all of their lives, none forgotten.
     """
 
     gram: F64
     moment: F64
     value: F64
+    total: F64
 
     @classmethod
     def empty(cls, replicates: int, code: ModelCode) -> Fit:
         """Return the model before anything was produced."""
         cells = len(code.names)
         shape = (replicates, cells)
-        return cls(np.zeros((*shape, cells)), np.zeros(shape), np.zeros(shape))
+        return cls(np.zeros((*shape, cells)), np.zeros(shape), np.zeros(shape), np.zeros(shape))
 
     def update(self, code: ModelCode, made: F64, payoff: F64, count: I64) -> None:
         """Forget a share of the past, add the lives of a generation, and fit anew.

@@ -303,6 +303,7 @@ class Engine:
         model, count = self.resolved.reward_model, lives.count
         if model is None or self.fit is None:
             return lives.payoff
+        self.fit.total += lives.produced.sum(axis=1, dtype=np.float64) @ model.member
         seen = self._audited(model) if model.audit else lives
         made = seen.produced.astype(np.float64) @ model.member
         self.fit.update(model, made, seen.payoff, seen.count)

@@ -463,11 +463,12 @@ def _learned_acts(engine: Engine, lives: Lives) -> F64:
 
 
 def _cells(model: ModelCode, fit: Fit, lives: Lives) -> dict[str, F64]:
-    """Return what the reward model predicts of each cell, and how often a life produced it."""
+    """Return what the reward model predicts of each cell, and how often lives produced it."""
     total = lives.produced.sum(axis=1, dtype=np.float64) @ model.member
     made = total / np.maximum(lives.count, 1)[:, None]
     columns = {}
     for c, name in enumerate(model.names):
         columns[f"model.{name}"] = fit.value[:, c].copy()  # it goes on changing
         columns[f"produced.{name}"] = made[:, c]
+        columns[f"total.{name}"] = fit.total[:, c].copy()
     return columns

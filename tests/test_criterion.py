@@ -118,8 +118,11 @@ def same(one, two):
 def test_the_criterion_is_what_the_model_predicts_of_each_life():
     engine = engine_of({"cells": CELLS, "memory": 0.5})
     gram, moment = np.zeros((3, 3, 3)), np.zeros((3, 3))
+    total = np.zeros((3, 3))
     for _ in range(5):
         lives = engine.step()
+        total += lives.produced[..., [1, 2, 3]].sum(axis=1)
+        assert np.array_equal(engine.fit.total, total)
         # Acts: here on, here off, there on, there off.
         made = lives.produced[..., [1, 2, 3]].astype(float)
         assert (lives.produced[..., :2].sum(axis=2) == 4).all()

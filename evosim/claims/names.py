@@ -61,7 +61,7 @@ _THRESHOLD = re.compile(r"^(.*\S)\s*(>=|<=|>|<)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[e
 _ALLOWED = (
     "a trajectory column, assay.NAME, trial.NAME.INDEX, explained.NAME.PART, context.NAME.COLUMN, "
     "ledger.QUANTITY.COLUMN, information.SOURCE, among.GENE, model.CELL, produced.CELL, "
-    "score.PREDICTOR[.training]; A - B; MEASURE > NUMBER; differs.MEASURE"
+    "total.CELL, score.PREDICTOR[.training]; A - B; MEASURE > NUMBER; differs.MEASURE"
 )
 
 
@@ -203,7 +203,7 @@ def measure_names(
         f"{what}.{cell.name}"
         for cell in fitted
         if cell.value is None
-        for what in ("model", "produced")
+        for what in ("model", "produced", "total")
     )
     quantities = set(model.ledger.indices)
     if model.knowledge is not None and model.knowledge.pool == "skill":
@@ -302,7 +302,7 @@ def _unit_term(term: str, model: ScenarioModel | None) -> bool:
     if first in ("ledger", "score", "context"):
         act = first == "ledger" and rest.startswith("act:")
         return term.endswith(".frequency") or (act and term.endswith((".before", ".after")))
-    if first in ("model", "produced", "information"):
+    if first in ("model", "produced", "total", "information"):
         return False
     if first == "explained":
         return True

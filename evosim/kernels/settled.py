@@ -4,7 +4,7 @@ Once a mind has learned what there is to learn, an episode leads to the next one
 some choice falls otherwise. So the steps of such an episode are kept, each with the draws by which
 one would choose as then, and the episodes after it are compared with it draw by draw, until a
 choice differs; that one is lived. The bits are those of living them all, for a fraction of the
-time (measured: a learner that has come to rest, 11 times as fast).
+time (measured: a Q-learner at rest in a world of five states, 5 times as fast).
 """
 
 from __future__ import annotations

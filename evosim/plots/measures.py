@@ -66,6 +66,7 @@ _INDICES: dict[str, tuple[str, str, tuple[float, float] | None]] = {
 _MODEL = (
     ("model.", "predicted of", "payoff per occurrence"),
     ("produced.", "produced:", "occurrences per life"),
+    ("total.", "produced so far:", "occurrences"),
 )
 
 
