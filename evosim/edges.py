@@ -3,6 +3,7 @@
 Looked up again after transmission, while what the models showed still stands. An agent's number is
 its place in its generation: models and parents are agents of the generation before, peers of the
 newborn's own, so that rows join with each other, and with the genetic pedigree that they hold.
+Where an intervention brings knowledge back, models are agents of the generation that it is of.
 Where generations overlap survivors keep their places, and have a row only when they are born.
 """
 

@@ -120,7 +120,13 @@ def share_items(
                     total += ones(shown[r, who[r, k, m], w])
                 knew[r, k, m] = total
             for w in range(words):
-                rest = own[r, k, w]
+                anyone, several = np.uint64(0), np.uint64(0)
+                for m in range(n):
+                    several |= anyone & shown[r, who[r, k, m], w]
+                    anyone |= shown[r, who[r, k, m], w]
+                for m in range(n):
+                    got[m] += ones(own[r, k, w] & shown[r, who[r, k, m], w] & ~several)
+                rest = own[r, k, w] & several
                 while rest != np.uint64(0):
                     bit = lowest(rest)
                     rest ^= bit
