@@ -45,9 +45,10 @@ figures: $(STAMP)  ## draw the figures of analysis/ from the tables in results/
 SPECTRUM := spectrum spectrum_evolving racer fork schoolchildren steering pages
 
 .PHONY: spectrum
-spectrum: $(STAMP)  ## run the scenarios of the spectrum of foresight, list their claims, draw their figure
+spectrum: $(STAMP)  ## run the scenarios of the spectrum of foresight, list their claims, draw their figures
 	@$(EVOSIM) reproduce scenarios --out $(RESULTS) $(addprefix --only ,$(SPECTRUM)) $(ARGS)
 	@$(VENV)/bin/python analysis/spectrum.py $(RESULTS)
+	@$(VENV)/bin/python analysis/steering.py $(RESULTS)
 
 .PHONY: test
 test: $(STAMP)  ## the tests that every change must pass (under 10 minutes on two cores)

@@ -49,9 +49,9 @@ BY_DEPTH = "warmer"
 #: Ends of the scale of competence; what lies beyond takes the shade of the end.
 WORST, BEST = -0.25, 1.0
 #: Points closer than this in horizon and lock-in would cover each other ...
-NEAR = (0.29, 0.2)
+NEAR = (0.25, 0.2)
 #: ... and stand so far apart.
-APART = 0.7
+APART = 0.74
 
 
 @dataclass(frozen=True)
@@ -309,6 +309,11 @@ def draw_points(
                 [x], [y], s=area(0.0 if is_control else point.gap), marker=MARKERS[point.mind],
                 facecolor=[face], edgecolor="0.2", linewidth=0.9, zorder=2, clip_on=False,
             )  # fmt: skip
+        if point.world and not math.isnan(point.calm):
+            ax.annotate(
+                point.world, (x, point.calm), (4, 6), textcoords="offset points", rotation=50,
+                rotation_mode="anchor", ha="left", va="bottom", fontsize=7.5,
+            )  # fmt: skip
         if point.dose:
             right = beside_point(points, places, i, line)
             ax.annotate(
@@ -320,7 +325,7 @@ def draw_points(
     ax.set_ylim(-0.04, 1.06)
     ax.set_yticks([0.0, 0.25, 0.5, 0.75, 1.0], ["0", "", "0.5", "", "1"])
     far = max([4.0, *(point.horizon for point in points)])
-    ax.set_xlim(-0.5, far + 1.1)
+    ax.set_xlim(-0.5, far + 1.25)
     ax.set_xticks(range(int(far) + 1))
     ax.set_xlabel("foresight horizon H (steps)")
     ax.set_ylabel("locked in (share of lives)")
@@ -411,10 +416,9 @@ def draw(run: Run) -> Figure:
 _NOTE = (
     "Numbers at points: forced entries until the place is entered by choice again. Of points that "
     "would cover each other the first stands at its horizon, the others to its right (dotted). "
-    "Grey: nothing else is at stake there, so that there is no competence elsewhere. In b the "
-    "worlds are racer (reflex), fork (model-free), schoolchildren (lookahead), steering (abstract; "
-    "its learners are populations, H in turns) and pages (reflective). Bars: Wilson 95% intervals "
-    "over lives; bands: 95% bootstrap intervals over replicates."
+    "Grey: nothing else is at stake there, so that there is no competence elsewhere. In b "
+    "steering's learners are populations, and its H counts turns. Bars: Wilson 95% intervals over "
+    "lives (steering: populations); bands: 95% bootstrap intervals over replicates."
 )
 
 if __name__ == "__main__":

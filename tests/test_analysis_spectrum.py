@@ -137,7 +137,7 @@ def test_results_beside_it_are_drawn(tmp_path: Path) -> None:
     stored(bench(), tmp_path / "fork")
     figure = drawn(bench(tmp_path / "spectrum"))
     assert texts(figure, "c") == []
-    assert texts(figure, "b") == ["327"]  # of the file's own arm
+    assert texts(figure, "b") == ["fork", "327"]  # of the file's own arm
     arms = len(evolving(tmp_path).scenario.arms())
     right = next(ax for ax in figure.axes if ax.get_title(loc="left").startswith("c"))
     assert len([line for line in right.lines if len(line.get_xdata()) == 16]) == arms
@@ -169,6 +169,40 @@ def test_a_world_whose_learner_is_a_population(late: float, horizon: float) -> N
     assert (point.world, point.mind, point.lives) == ("steering", "abstract", 20)
     assert (point.locked, point.calm, point.horizon) == (0.8, 0.0, horizon)
     assert made["area"](point.gap) == made["area"](0.0)
+
+
+def test_trials_before_the_lock_beside_the_poisson_line() -> None:
+    """Of 20 populations 16 lock in at generation 100, after 50 trials of which 0.8 succeed."""
+    made = runpy.run_path(str(ROOT / "analysis" / "steering.py"))
+    scenario = Scenario.load(ROOT / "scenarios" / "steering.toml")
+    rows = [
+        {
+            "arm": cell.label, "replicate": r, "generation": g,
+            "assay.searched in English": 0.9 if cell.arm == "cheap" and r < 16 and g else 0.1,
+            "total.Chinese B": np.nan if cell.arm == "language only" else g / 2,
+            "model.Chinese B": 0.8,
+        }
+        for cell in scenario.arms()
+        for r in range(20)
+        for g in (0, 100, 300)
+    ]  # fmt: skip
+    run = SimpleNamespace(scenario=scenario, trajectory=pd.DataFrame(rows), path=None)
+    found = {point.arm: point for point in made["points"](run)}
+    assert found.keys() == {cell.label for cell in scenario.arms()} - {"language only"}
+    cheap, dear = found["cheap"], found["dear"]
+    assert (cheap.locked, cheap.populations, cheap.trials, cheap.high) == (16, 20, 40.0, 40.0)
+    assert (dear.locked, dear.trials, dear.control) == (0, 120.0, False)
+    with figure_style():
+        figure = made["draw"](run)
+        figure.draw_without_rendering()
+    (ax,) = (ax for ax in figure.axes if ax.get_xscale() == "log")
+    x, y = ax.lines[0].get_data()
+    np.testing.assert_allclose(y, np.exp(-x))
+    assert "cheap" in [text.get_text() for text in ax.texts]
+    assert "audit" not in [text.get_text() for text in ax.texts]
+    run.trajectory = run.trajectory[["arm", "replicate", "generation"]]
+    with pytest.raises(UserError, match="a column 'total"):
+        made["points"](run)
 
 
 def test_a_run_without_trials_says_what_is_missing() -> None:
