@@ -302,12 +302,12 @@ def draw_points(
             ax.hlines(y, point.horizon, x, color="0.35", linewidth=0.9, linestyle=":", zorder=1)
             low, high = wilson(round(y * point.lives), point.lives)
             ax.vlines(x, low, high, color="0.35", linewidth=1.1, zorder=1)
-            face = "white" if is_control else scale.to_rgba(point.competence)
-            if not is_control and math.isnan(point.competence):
-                face = "0.75"
+            unknown = math.isnan(point.competence)
+            face = "white" if is_control or unknown else scale.to_rgba(point.competence)
             ax.scatter(
                 [x], [y], s=area(0.0 if is_control else point.gap), marker=MARKERS[point.mind],
                 facecolor=[face], edgecolor="0.2", linewidth=0.9, zorder=2, clip_on=False,
+                hatch="" if is_control or not unknown else "//////",
             )  # fmt: skip
         if point.world and not math.isnan(point.calm):
             ax.annotate(
@@ -416,7 +416,7 @@ def draw(run: Run) -> Figure:
 _NOTE = (
     "Numbers at points: forced entries until the place is entered by choice again. Of points that "
     "would cover each other the first stands at its horizon, the others to its right (dotted). "
-    "Grey: nothing else is at stake there, so that there is no competence elsewhere. In b "
+    "Hatched: nothing else is at stake there, so that there is no competence elsewhere. In b "
     "steering's learners are populations, and its H counts turns. Bars: Wilson 95% intervals over "
     "lives (steering: populations); bands: 95% bootstrap intervals over replicates."
 )
