@@ -34,7 +34,7 @@ class Knowledge(Table):
     learning: NonNegative = Field(
         default=0.0,
         description="items that a life finds on average (finite: times the share not yet known); "
-        "skill: what a life adds to it",
+        "skill: what a life adds to it; where generations overlap, in each generation of it",
     )
     learning_cost: NonNegative = Field(
         default=0.0, description="criterion lost per item (or unit of skill) found in life"
