@@ -277,6 +277,7 @@ def only_arms(scenario: Scenario, arms: Sequence[str]) -> Scenario:
         claim
         for claim in data.get("claim", ())
         if complete({"arm": own, **claim}, "arm", "minus", "over")
+        and labels.issuperset(claim.get("apart", ()))
     ]
     if not complete(data.get("effect", {}), "arm", "control"):
         del data["effect"]

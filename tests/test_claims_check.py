@@ -47,6 +47,13 @@ def check(arms: Any = ARMS, **keys: Any) -> None:
         {"measure": "ledger.logit:coin:go.selection", "above": 0.0},
         {"measure": "payoff > 0.5", "above": 0.9, "interval": "exact"},
         {"measure": "differs.payoff", "minus": "control", "equals": 0.0, "margin": 0.1},
+        {"measure": "payoff > 0.5 before assay.sits < 0.1", "above": 0.0},
+        {
+            "measure": "payoff > 0.5 before assay.sits < 0.1",
+            "apart": ["control", "one"],
+            "equals": 0.0,
+            "margin": 0.1,
+        },
         {"statistic": "slope", "at": {"start": 0, "end": 10}, "above": 0.0},
         {"statistic": "time", "reaches": 0.5, "below": 50},
     ],
@@ -97,6 +104,14 @@ def test_sound_claims_pass(keys: dict[str, Any]) -> None:
         ({"arm": "rho", "trend": "increasing", "interval": "exact"}, "interval", "auto, t, bca"),
         ({"measure": "payoff > 1", "statistic": "slope", "above": 0}, "statistic", "0 or 1"),
         ({"measure": "differs.payoff", "above": 0}, "measure", "minus = the other arm"),
+        ({"measure": "payoff before assay.sits > 0", "above": 0}, "measure", "NUMBER before"),
+        ({"measure": "payoff > 0 before assay.sit > 0", "above": 0}, "measure", "assay.sits"),
+        ({"apart": ["control", "one"], "above": 0}, "apart", "before"),
+        (
+            {"measure": "payoff > 0 before assay.sits > 0", "apart": ["control", "x"], "above": 0},
+            "apart",
+            "control",
+        ),
         (
             {"measure": "differs.payoff", "minus": "control", "statistic": "slope", "above": 0},
             "statistic",

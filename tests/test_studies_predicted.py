@@ -304,7 +304,30 @@ def of_one_goal(mutation):
     return (1 + 2 * q) ** 2 / (3 * (1 + 2 * q**2))
 
 
+def taken_over(ratio, agents=50, mutation=0.0005, generations=200):
+    """Wright-Fisher chain: by when more than half are mutants, whose fitness is `ratio` times."""
+    k = np.arange(agents + 1)
+    after = k * ratio / (k * ratio + agents - k)
+    after = after * (1 - mutation) + (1 - after) * mutation
+    step = stats.binom.pmf(k[None, :], agents, after[:, None])
+    over = k > agents / 2
+    step[over] = np.eye(agents + 1)[over]
+    p, by = (k == 0).astype(float), []
+    for _ in range(generations + 1):
+        by.append(p[over].sum())
+        p = p @ step
+    return np.array(by)
+
+
+def locked_first(bypass):
+    """S72: int b exp(-int (a + b)); fitness exp(2 mean) of ten episodes that pay 1 or nothing."""
+    before, goal, locked = (1 + np.array([0.5, 1, bypass]) * (math.exp(0.2) - 1)) ** 10
+    reached, lost = taken_over(goal / before), taken_over(locked / before)
+    return np.diff(lost) @ (1 - reached[1:])
+
+
 THEORY = {
+    "race": locked_first,
     "omega": of_one_goal,
     "lookalike": missed,
     "rogers": copied,
@@ -372,6 +395,7 @@ def test_what_is_familiar_calls_up_what_was_selected():
 
 
 THRESHOLDS = {
+    "race": [1 - 0.5],
     "superstimulus": [0],
     "animals": [2 * 0.1],
     "cheese_mouse": [1 / (200 * 0.5)],

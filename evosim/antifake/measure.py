@@ -232,7 +232,8 @@ class Measures:
         data["arm"] = [{"name": label, "set": _set(tables[label], data)} for label in later]
         population = plain(own)["population"]
         data["population"] = population | ({"generations": 1} if variant.start else {})
-        data["record"] = {"every": data["population"]["generations"]}
+        if " before " not in self.effect.measure:  # a race is watched all the way
+            data["record"] = {"every": data["population"]["generations"]}
         return Scenario.from_dict(data, self.scenario.path)
 
 

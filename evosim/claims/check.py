@@ -48,6 +48,8 @@ def check_claim(
         judged = [cell for _, cell in grid_line(claim, cells, key)]
     else:
         judged = [single_cell(claim, cells, key)]
+    for name in claim.apart or ():
+        partner(name, judged[0], cells, f"{key}.apart")
     for part in ("minus", "over"):
         other = getattr(claim, part)
         if other is not None:
@@ -80,6 +82,12 @@ def check_shape(claim: Claim, measured: Measured, key: str = "claim") -> None:
         )
     if measured.differs:
         _check_differs(claim, key)
+    if claim.apart is not None and (measured.before is None or over_grid(claim)):
+        raise UserError(
+            "arms with an event each go with a measure that says which is first",
+            key=f"{key}.apart",
+            allowed="measure = 'MEASURE > NUMBER before MEASURE > NUMBER', and no grid comparison",
+        )
     allowed = _intervals(claim)
     if claim.interval not in allowed:
         raise UserError(

@@ -22,7 +22,7 @@ from evosim.claims.estimates import Array, Estimate
 from evosim.claims.indexed import index_tables
 from evosim.claims.names import Measured, parse_measure, within_unit
 from evosim.claims.regions import Region, region_of, region_text
-from evosim.claims.samples import Sample, draw_differing, draw_sample
+from evosim.claims.samples import Sample, draw_apart, draw_differing, draw_sample
 from evosim.claims.verdicts import Judgement, Verdict
 from evosim.errors import UserError
 from evosim.scenario.study_parts import Claim
@@ -214,6 +214,7 @@ class _Question:
         self.labels = [cell.label for cell in judged]
         other = claim.minus or claim.over
         self.others = [partner(other, cell, cells).label for cell in judged] if other else []
+        self.apart = [partner(name, judged[0], cells).label for name in claim.apart or ()]
         model = getattr(judged[0], "model", None)
         self.unit = claim.statistic == "value" and within_unit(measured, model)
 
@@ -231,6 +232,9 @@ class _Question:
         if self.measured.differs:
             pair = (self.labels[0], self.others[0])
             return draw_differing(self.claim, self.measured, self.tables, pair, self.generations)
+        if self.apart:
+            three = (self.labels[0], self.apart[0], self.apart[1])
+            return draw_apart(self.claim, self.measured, self.tables, three, self.generations)
         labels = [*self.labels, *self.others]
         return draw_sample(self.claim, self.measured, self.tables, labels, self.generations)
 
@@ -239,6 +243,8 @@ class _Question:
         x = sample.data[:, 0]
         if claim.statistic == "time":
             return self._median(sample)
+        if self.apart:
+            return _mean(x - sample.data[:, 1], confidence, claim.interval, unit=False)
         if self.measured.differs or not self.others:
             return _mean(x, confidence, claim.interval, unit=self.unit)
         y = sample.data[:, 1]

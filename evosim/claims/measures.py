@@ -6,7 +6,6 @@ neighbouring generation stands in for one that was not recorded.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,13 +14,13 @@ import pandas as pd
 
 from evosim.claims.indexed import Indexed, index_tables
 from evosim.claims.names import Measured, parse_measure
+from evosim.claims.races import COMPARE, earlier, event_times
 from evosim.claims.reading import Array, Record, read, window
 from evosim.errors import UserError
 from evosim.scenario.study_parts import At
 
 #: Measures that keep their value after a replicate has died out.
 _AFTER_EXTINCTION = {"extinct": 1.0, "agents": 0.0}
-_COMPARE = {">": operator.gt, "<": operator.lt, ">=": operator.ge, "<=": operator.le}
 _SPLITS = {"": ("novel", "score"), "training": ("training", "score"), "skill": ("novel", "skill")}
 
 
@@ -175,6 +174,9 @@ def measure_frame(
         arms = list(trajectory["arm"].unique()) if "arm" in trajectory else []
     frames = []
     for arm in arms:
+        if measured.before is not None:
+            frames.append(_race(tables, measured, at, arm, generations))
+            continue
         record = read_record(tables, measured.terms, arm, generations)
         reading = read(record, at, statistic, reaches)
         values = _compared(reading.data, measured)
@@ -182,12 +184,62 @@ def measure_frame(
     return pd.concat(frames, ignore_index=True) if frames else _frame("", [], [], [])
 
 
+def times_frame(
+    tables: Indexed, event: Measured, at: At | None, arm: str, generations: int | None = None
+) -> pd.DataFrame:
+    """Read when each replicate of an arm first passes a measure's number.
+
+    Parameters
+    ----------
+    tables : Indexed
+    event : Measured
+        With a threshold.
+    at : At, optional
+        By a generation, within a window; default: in the whole run.
+    arm : str
+        Label of the cell.
+    generations : int, optional
+        Generations of the run.
+
+    Returns
+    -------
+    DataFrame
+        As `measure_frame`; inf for never.
+    """
+    assert event.threshold is not None
+    record = read_record(tables, event.terms, arm, generations)
+    times = event_times(record, event.threshold, at)
+    size = len(record.replicates)
+    if isinstance(times, str):
+        return _frame(arm, record.replicates, np.full(size, np.nan), [times] * size)
+    reasons = ["a value is missing" if missing else "" for missing in np.isnan(times)]
+    return _frame(arm, record.replicates, times, reasons)
+
+
+def _race(
+    tables: Indexed, measured: Measured, at: At | None, arm: str, generations: int | None
+) -> pd.DataFrame:
+    """Return 1 in the replicates of an arm in which the first event comes before the second."""
+    assert measured.before is not None
+    one = times_frame(tables, measured, at, arm, generations).set_index("replicate")
+    two = times_frame(tables, measured.before, at, arm, generations).set_index("replicate")
+    replicates = one.index.union(two.index)
+    one, two = one.reindex(replicates), two.reindex(replicates)
+    values = earlier(one["value"].to_numpy(np.float64), two["value"].to_numpy(np.float64))
+    why = one["reason"].fillna("") + two["reason"].fillna("")
+    reasons = [
+        (reason or "no such replicate") if np.isnan(value) else ""
+        for value, reason in zip(values, why, strict=True)
+    ]
+    return _frame(arm, replicates.to_numpy(), values, reasons)
+
+
 def _compared(values: Array, measured: Measured) -> Array:
     """Return 1 where values pass the measure's number, else 0; values as they are without one."""
     if measured.threshold is None:
         return values
     sign, number = measured.threshold
-    return np.where(np.isnan(values), np.nan, _COMPARE[sign](values, number).astype(np.float64))
+    return np.where(np.isnan(values), np.nan, COMPARE[sign](values, number).astype(np.float64))
 
 
 def _frame(arm: str, replicates: Any, values: Any, reasons: Any) -> pd.DataFrame:

@@ -2,16 +2,17 @@
 
 A measure is one *term* (a plain name such as ``payoff`` or ``assay.NAME``), the difference of
 two terms (``score.LEDGER - OBJ-informed``), either of these compared with a number
-(``policy[coin] > 0``: 1 in a replicate where it is true, else 0), or ``differs.MEASURE`` (1 in a
-replicate where two arms differ in any bit of it, else 0; with a number, where they differ in
-whether it is passed).
+(``policy[coin] > 0``: 1 in a replicate where it is true, else 0), two such comparisons with
+``before`` between them (1 in a replicate where the first is true in an earlier generation than the
+second, else 0), or ``differs.MEASURE`` (1 in a replicate where two arms differ in any bit of it,
+else 0; with a number, where they differ in whether it is passed).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from evosim.errors import UserError, did_you_mean
 from evosim.layout import REPORTED_LOCI
@@ -61,7 +62,8 @@ _THRESHOLD = re.compile(r"^(.*\S)\s*(>=|<=|>|<)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[e
 _ALLOWED = (
     "a trajectory column, assay.NAME, trial.NAME.INDEX, explained.NAME.PART, context.NAME.COLUMN, "
     "ledger.QUANTITY.COLUMN, information.SOURCE, among.GENE, model.CELL, produced.CELL, "
-    "total.CELL, score.PREDICTOR[.training]; A - B; MEASURE > NUMBER; differs.MEASURE"
+    "total.CELL, score.PREDICTOR[.training]; A - B; MEASURE > NUMBER; "
+    "MEASURE > NUMBER before MEASURE > NUMBER; differs.MEASURE"
 )
 
 
@@ -77,11 +79,14 @@ class Measured:
         Comparison and number that turn the value into 0 or 1.
     differs : bool
         Whether bits are compared between two arms (with a threshold: those zeros and ones).
+    before : Measured or None
+        The event, a measure with a threshold, that this one must come before.
     """
 
     terms: tuple[str, ...]
     threshold: tuple[str, float] | None = None
     differs: bool = False
+    before: Measured | None = None
 
 
 def plain(name: str) -> str:
@@ -146,10 +151,25 @@ def parse_measure(text: str, names: Collection[str], key: str | None = None) -> 
     threshold = (found[2], float(found[3])) if found else None
     rest = found[1] if found else rest
     terms = _terms(rest, known) if found else None
+    if terms is None and not differs and " before " in text:
+        return _race(text, names, key)
     if terms is None:
         hint = did_you_mean(plain(rest), sorted(exact))
         raise UserError(f"unknown measure '{text}'", key=key, allowed=_ALLOWED, hint=hint)
     return Measured(terms, threshold, differs)
+
+
+def _race(text: str, names: Collection[str], key: str | None) -> Measured:
+    """Return two comparisons of which the first must come true before the second."""
+    one, two = (parse_measure(part, names, key) for part in text.split(" before ", 1))
+    for event in (one, two):
+        if event.threshold is None or event.differs or event.before is not None:
+            raise UserError(
+                f"'{text}' is no race of two events",
+                key=key,
+                allowed="MEASURE > NUMBER before MEASURE > NUMBER",
+            )
+    return replace(one, before=two)
 
 
 def _starred(name: str, names: Collection[str]) -> bool:

@@ -11,8 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from evosim.claims.measures import differing, measure_frame
+from evosim.claims.indexed import index_tables
+from evosim.claims.measures import differing, measure_frame, times_frame
 from evosim.claims.names import Measured
+from evosim.claims.races import apart
 from evosim.scenario.study_parts import Claim
 
 Array = npt.NDArray[np.float64]
@@ -87,6 +89,39 @@ def draw_differing(
     """Read in which replicates two cells differ in any bit; one column of zeros and ones."""
     frame = differing(tables, measured, claim.at, labels, generations)
     return _paired([frame], labels[:1])
+
+
+def draw_apart(
+    claim: Claim,
+    measured: Measured,
+    tables: Any,
+    labels: tuple[str, str, str],
+    generations: int | None = None,
+) -> Sample:
+    """Read who is first in one cell, and who would be between two cells with an event each.
+
+    Parameters
+    ----------
+    claim, measured, tables, generations
+        As for `draw_sample`; the measure has a `before`.
+    labels : (str, str, str)
+        Where both events can happen; where only the first can; where only the second can.
+
+    Returns
+    -------
+    Sample
+        Two columns: 1 or 0, and the component of `evosim.claims.races.apart`.
+    """
+    assert measured.before is not None
+    indexed = index_tables(tables)
+    both = measure_frame(indexed, measured, claim.at, generations=generations, arms=labels[:1])
+    one = times_frame(indexed, measured, claim.at, labels[1], generations)
+    two = times_frame(indexed, measured.before, claim.at, labels[2], generations)
+    found = _paired([both, one, two], labels)
+    if len(found.data) < 2:
+        return Sample(found.data[:, :2], found.missing or "a race between arms needs 2 replicates")
+    expected = apart(found.data[:, 1], found.data[:, 2])
+    return Sample(np.column_stack([found.data[:, 0], expected]), found.missing)
 
 
 def _paired(frames: Sequence[pd.DataFrame], labels: Sequence[str]) -> Sample:

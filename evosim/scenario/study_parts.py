@@ -361,12 +361,19 @@ class Claim(Table):
     measure: str = Field(
         description="a trajectory column, or 'assay.NAME', 'ledger.QUANTITY.COLUMN', "
         "'context.NAME.COLUMN', 'score.PREDICTOR'; 'A - B'; 'MEASURE > NUMBER' (1 in a replicate "
-        "where true, else 0); 'differs.MEASURE' with minus (1 where two arms differ in any bit; "
-        "with a number: in which generations pass it)"
+        "where true, else 0); two such with 'before' between them (1 where the first comes true in "
+        "an earlier recorded generation); 'differs.MEASURE' with minus (1 where two arms differ "
+        "in any bit; with a number: in which generations pass it)"
     )
     arm: Name | None = Field(default=None, description="arm (or arm cell) that is judged")
     minus: Name | None = Field(default=None, description="paired difference with this arm")
     over: Name | None = Field(default=None, description="ratio to this arm's mean")
+    apart: Annotated[list[Name], Field(min_length=2, max_length=2)] | None = Field(
+        default=None,
+        description="goes with 'before': an arm where only the first event can happen, and one "
+        "where only the second can; what two independent events of these times would give is "
+        "subtracted",
+    )
     statistic: Literal["value", "change", "slope", "time"] = Field(
         default="value",
         description="value at `at`; change since generation 0; slope per generation over the "
@@ -409,6 +416,8 @@ class Claim(Table):
             raise ValueError("margin goes with equals or monotone")
         if self.minus is not None and self.over is not None:
             raise ValueError("give minus or over, not both")
+        if self.apart is not None and (self.minus is not None or self.over is not None):
+            raise ValueError("give apart, or minus or over")
         if (self.statistic == "time") != (self.reaches is not None):
             raise ValueError("statistic = 'time' and reaches go together")
         if self.between is not None and not self.between[0] < self.between[1]:
