@@ -50,6 +50,15 @@ spectrum: $(STAMP)  ## run the scenarios of the spectrum of foresight, list thei
 	@$(VENV)/bin/python analysis/spectrum.py $(RESULTS)
 	@$(VENV)/bin/python analysis/steering.py $(RESULTS)
 
+# The worlds of the figure analysis/battery.py: those that say what their predictors are put to.
+BATTERY := animals cheese_mouse cloning_device deployment frozen_lake new_domain predictors \
+	pursuit pursuit_plane superstimulus taxi waking wrapper
+
+.PHONY: battery
+battery: $(STAMP)  ## run the worlds that put both predictors to the test, list their claims, draw their figure
+	@$(EVOSIM) reproduce scenarios --out $(RESULTS) $(addprefix --only ,$(BATTERY)) $(ARGS)
+	@$(VENV)/bin/python analysis/battery.py $(RESULTS)
+
 .PHONY: test
 test: $(STAMP)  ## the tests that every change must pass (under 10 minutes on two cores)
 	$(VENV)/bin/python -m pytest -q $(TESTS) -m "not validate" $(ARGS)

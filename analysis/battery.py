@@ -71,6 +71,8 @@ TITLES = {
 }
 MUST = {"tie": "must tie", LEDGER: "ledger must win", "OBJ": "objective must win"}
 MUST["chance"] = "ledger must not know"
+#: Markers in the order of drawing: where all agree each of them can still be seen.
+_SIZES = {INFORMED: 8.0, OMNI: 6.0, LEDGER: 4.0}
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,7 @@ def battery(runs: Sequence[Run]) -> pd.DataFrame:
         raise UserError(
             "no run says what its predictors are put to",
             key="predict.pattern",
-            hint="make one with: evosim run scenarios/predictors.toml --out results/predictors",
+            hint="make some with: make battery",
         )
     order = {kind: k for k, kind in enumerate(PATTERNS)}
     table = pd.DataFrame(rows)
@@ -220,12 +222,13 @@ def draw(table: pd.DataFrame) -> Figure:
     held = int((table["holds"] == "yes").sum())
     title = f"Pursuit of payoff or the record of selection: {held} of {len(table)} as required"
     figure, panels = page(
-        title, [6.0, 3.8], [0.19 * lines + 0.7], [Legend("", handles, list(looks))], note=_NOTE
+        title, [6.8, 3.8], [0.19 * lines + 0.7], [Legend("", handles, list(looks))], note=_NOTE
     )
     left, right = panels[0]
     places, heads = _places(table)
-    for name, look in looks.items():
-        style = look.line() | {"linestyle": "None", "capsize": 1.5, "elinewidth": 1.0}
+    for name, size in _SIZES.items():
+        style = looks[name].line() | {"linestyle": "None", "capsize": 1.5, "elinewidth": 1.0}
+        style["markersize"] = size
         low, high = table[name] - table[f"{name} low"], table[f"{name} high"] - table[name]
         reach = np.nan_to_num([low, high])
         left.errorbar(table[name], places, xerr=reach, **style)
@@ -255,7 +258,8 @@ def _differences(ax: Axes, table: pd.DataFrame, places: Sequence[float]) -> None
         marker = {"yes": "o", "no": "x"}.get(row["holds"], ".")
         ax.plot(row["difference"], at, color=colour, marker=marker, markersize=5)
         word = {"yes": "as required", "no": "NOT as required"}.get(row["holds"], "undecided")
-        ax.text(1.02, at, f"{row['better']}: {word}", transform=ax.get_yaxis_transform(),
+        text = word if word == row["better"] else f"{row['better']}: {word}"
+        ax.text(1.02, at, text, transform=ax.get_yaxis_transform(),
                 va="center", fontsize=7)  # fmt: skip
     ax.set_xscale("symlog", linthresh=TIE, linscale=0.6)
     reach = 1.3 * max(1.0, float(table[["low", "high"]].abs().max().max()))
@@ -284,7 +288,7 @@ def _places(table: pd.DataFrame) -> tuple[list[float], dict[str, float]]:
 
 
 def _name(row: pd.Series[Any]) -> str:
-    return wrap(f"{str(row['world']).split(':')[0]}: {row['arm']}", 46)
+    return wrap(f"{str(row['world']).split(':')[0]}: {row['arm']}", 64)
 
 
 _NOTE = (

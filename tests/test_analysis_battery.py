@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 from pathlib import Path
 
@@ -60,6 +61,17 @@ def test_every_pattern_of_a_scenario_file_is_in_the_table():
     (literal, _) = get_args(Predict.model_fields["pattern"].annotation)
     assert {*get_args(literal), "training"} == {*PATTERNS}
     assert [number for number, _ in PATTERNS.values()] == ["i", "ii", "iii", "iv", "v", "vi"]
+
+
+def test_one_command_runs_every_world_that_says_what_it_is_put_to():
+    root = Path(__file__).parent.parent
+    listed = re.search(
+        r"^BATTERY := ((?:.*\\\n)*.*)", (root / "Makefile").read_text(), re.MULTILINE
+    )
+    names = listed[1].replace("\\", " ").split()
+    said = re.compile(r'^pattern = "|predict\.pattern|predict" = .*pattern', re.MULTILINE)
+    files = sorted((root / "scenarios").glob("*.toml"))
+    assert names == [file.stem for file in files if said.search(file.read_text())]
 
 
 def test_the_optimum_is_that_of_who_knows_the_context():

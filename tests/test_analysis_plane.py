@@ -57,6 +57,8 @@ def test_the_boundary_is_the_oracles(script):
     assert down.tolist() == [0.0, 0.5, 1.0]
     assert cost[2, 1] == estimate_threshold(0.1, 0.5, 0.1)
     assert cost[0, 2] == estimate_threshold(0.4, 0.0, 0.1)
+    _, _, apart = script["boundary"](new, noise, 0.1, 1.5, 2.0)
+    assert apart[2, 1] == estimate_threshold(0.1, 0.5, 0.1, unrest=2.0)
 
 
 def test_a_column_for_each_cost(script):
@@ -65,6 +67,8 @@ def test_a_column_for_each_cost(script):
         figure.draw_without_rendering()
     titles = [ax.get_title(loc="left") for ax in figure.axes]
     assert titles[:2] == ["a   cost 0.02 per unit of weight", "b   cost 0.3 per unit of weight"]
-    images = [ax.images[0].get_array() for ax in figure.axes[:4]]
+    # A row for the weight, for each predictor, and for their difference; then the colour bars.
+    images = [ax.images[0].get_array() for ax in figure.axes[:8]]
     assert images[0][1, 2] == pytest.approx(0.4 + 5 + 2)
-    assert images[2][1, 2] == pytest.approx(-(0.4 + 5 + 2))
+    for row in (1, 2, 3):
+        assert images[2 * row][1, 2] == pytest.approx(-(0.4 + 5 + 2))

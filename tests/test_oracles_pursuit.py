@@ -41,14 +41,15 @@ def test_without_noise_success_is_a_softmax():
     assert odd.tolist() == pytest.approx([1 / (e(1.5) + 3), e(2) / (e(1.5) + e(2) + 2)])
 
 
-def test_success_agrees_with_a_simulation():
+@pytest.mark.parametrize("unrest", [0.0, 2.0])
+def test_success_agrees_with_a_simulation(unrest):
     rng = np.random.default_rng(4)
     x, habit, noise = 5.0, 2.0, 0.7
-    error = rng.normal(size=(200_000, 4))
-    logit = x * noise * error + np.array([habit, x, 0, 0])
+    error = rng.normal(size=(2, 200_000, 4))
+    logit = x * noise * error[0] + unrest * error[1] + np.array([habit, x, 0, 0])
     p = np.exp(logit)
     p = p[:, 1] / p.sum(axis=1)
-    _, odd = weighed_success(x, habit, noise)
+    _, odd = weighed_success(x, habit, noise, unrest=unrest)
     assert abs(float(odd) - p.mean()) < 4 * p.std() / math.sqrt(p.size) + 4e-3
 
 
@@ -66,6 +67,9 @@ def test_what_raises_and_lowers_the_boundary():
     assert at[0] < 1e-3  # nothing is new: the habit has no limit, and nothing to gain
     by_noise = [estimate_threshold(0.2, s, 0.1) for s in (0.0, 0.5, 1.0)]
     assert by_noise == sorted(by_noise, reverse=True)
+    by_unrest = [estimate_threshold(0.2, 0.25, 0.1, unrest=u) for u in (0.0, 1.0, 2.5)]
+    assert by_unrest == sorted(by_unrest, reverse=True)
+    assert by_unrest[2] < 0.6 * by_unrest[0]
 
 
 def test_impossible_numbers_are_refused():

@@ -24,7 +24,12 @@ iff
 
     c < sup over w, H of [(1 - n) P_usual + n P_odd - (1 - n)] / w,
 
-the boundary; beyond it the best weight is 0, and habits are all. What mutation adds is left out.
+the boundary; beyond it the best weight is 0, and habits are all.
+
+Mutation keeps preferences apart, which adds an error of sd u (unrest, in logits) to each action's
+preference, independent between agents and actions. A strong habit loses nothing by it and a
+preference weak enough to be outweighed does, so that the boundary moves inwards. What mutation
+does to the weight itself is left out.
 """
 
 import math
@@ -76,8 +81,9 @@ def luck_threshold(missed: float, slope: float, episodes: int) -> float:
 
 
 def weighed_success(
-    steepness: npt.ArrayLike, habit: npt.ArrayLike, noise: float, actions: int = 4
-) -> tuple[FloatArray, FloatArray]:
+    steepness: npt.ArrayLike, habit: npt.ArrayLike, noise: float, actions: int = 4,
+    unrest: float = 0.0,
+) -> tuple[FloatArray, FloatArray]:  # fmt: skip
     """Return how often the right action is done, where it is the usual one and where not.
 
     Parameters
@@ -90,6 +96,8 @@ def weighed_success(
         s >= 0, sd of the error of each action's estimate.
     actions : int
         A >= 2.
+    unrest : float
+        u >= 0, sd of the error of each action's preference, in logits.
 
     Returns
     -------
@@ -103,19 +111,25 @@ def weighed_success(
     """
     s = _checks.number("noise", noise, 0.0)
     x, h = np.broadcast_arrays(np.asarray(steepness, float), np.asarray(habit, float))
-    error = s * _normals(actions) if s > 0 else np.zeros((1, actions))
+    u = _checks.number("unrest", unrest, 0.0)
+    draws = _normals(2 * actions if u > 0 else actions)
+    error = s * draws[:, :actions] if s > 0 or u > 0 else np.zeros((1, actions))
     x, h = x[..., None, None], h[..., None, None]
-    usual = x * error
+    off = x * error
+    if u > 0:
+        off = off + u * draws[:, actions:]
+    usual = off.copy()
     usual[..., 0] += x[..., 0] + h[..., 0]
-    odd = x * error
+    odd = off
     odd[..., 0] += h[..., 0]
     odd[..., 1] += x[..., 0]
     return _share(usual, 0), _share(odd, 1)
 
 
 def estimate_threshold(
-    novelty: float, noise: float, temperature: float, actions: int = 4, most: float = 1.5
-) -> float:
+    novelty: float, noise: float, temperature: float, actions: int = 4, most: float = 1.5,
+    unrest: float = 0.0,
+) -> float:  # fmt: skip
     """Return the cost per unit of weight below which some weight of the estimate pays.
 
     Parameters
@@ -130,6 +144,8 @@ def estimate_threshold(
         A >= 2.
     most : float
         Largest weight.
+    unrest : float
+        u, see `weighed_success`.
 
     Returns
     -------
@@ -141,20 +157,20 @@ def estimate_threshold(
     ValueError
         If a number lies outside its range.
     """
-    weight, payoff = _payoffs(novelty, noise, temperature, actions, most)
+    weight, payoff = _payoffs(novelty, noise, temperature, actions, most, unrest)
     gain = payoff.max(axis=1)[1:] - (1.0 - novelty)
     return float(np.maximum(gain / weight[1:], 0.0).max())
 
 
 def best_weight(
     novelty: float, noise: float, cost: float, temperature: float, actions: int = 4,
-    most: float = 1.5,
+    most: float = 1.5, unrest: float = 0.0,
 ) -> float:  # fmt: skip
     """Return the weight of the estimate that earns most, with the best habit beside it.
 
     Parameters
     ----------
-    novelty, noise, temperature, actions, most
+    novelty, noise, temperature, actions, most, unrest
         As in `estimate_threshold`.
     cost : float
         c >= 0 per unit of weight.
@@ -169,30 +185,30 @@ def best_weight(
     ValueError
         If a number lies outside its range.
     """
-    weight, payoff = _payoffs(novelty, noise, temperature, actions, most)
+    weight, payoff = _payoffs(novelty, noise, temperature, actions, most, unrest)
     net = payoff.max(axis=1) - _checks.number("cost", cost, 0.0) * weight
     net[0] = 1.0 - novelty  # a habit without bound
     return float(weight[int(np.argmax(net))])
 
 
 def _payoffs(
-    novelty: float, noise: float, temperature: float, actions: int, most: float
+    novelty: float, noise: float, temperature: float, actions: int, most: float, unrest: float
 ) -> tuple[FloatArray, FloatArray]:
     """Return weights (W,) and payoffs (W, H) over habits, before costs."""
     n = _checks.number("novelty", novelty, 0.0, 1.0)
     t = _checks.number("temperature", temperature, 0.0, above=True)
     weight = np.linspace(0.0, most, _WEIGHTS)
-    usual, odd = _table(noise, t, actions, most)
+    usual, odd = _table(noise, t, actions, most, unrest)
     return weight, (1.0 - n) * usual + n * odd
 
 
 @lru_cache(maxsize=64)
 def _table(
-    noise: float, temperature: float, actions: int, most: float
+    noise: float, temperature: float, actions: int, most: float, unrest: float
 ) -> tuple[FloatArray, FloatArray]:
     weight = np.linspace(0.0, most, _WEIGHTS)
     habit = np.concatenate([np.linspace(0.0, 15.0, 31), [20.0, 30.0, 45.0]])
-    rows = [weighed_success(np.full(habit.size, w / temperature), habit, noise, actions)
+    rows = [weighed_success(np.full(habit.size, w / temperature), habit, noise, actions, unrest)
             for w in weight]  # fmt: skip
     return np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
 
