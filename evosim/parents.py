@@ -58,8 +58,7 @@ def choose_parents(
     if code.kind == "tournament":
         _tournament(code.size, keys, generation, count, criterion, pedigree, threads)
         return pedigree
-    _fill_fitness(resolved, keys, generation, count, criterion, fitness, threads)
-    _guard(resolved, fitness, count, generation)
+    _fill_fitness(resolved, keys, generation, count, criterion, fitness, pedigree.born, threads)
     by_replicate: tuple[Any, ...] = (replicates, threads)
     if code.kind == "density":
         limit = agents
@@ -74,13 +73,11 @@ def choose_parents(
                 hint="raise population.limit, or lower fitness or selection.capacity",
             )
     elif code.kind == "moran":
-        _nobody_without_fitness(fitness, count, pedigree.born)
         run_blocks(
             select.moran, *by_replicate, keys, generation, pedigree.born, fitness,
             pedigree.gametes, pedigree.parent, pedigree.births,
         )  # fmt: skip
     else:
-        _nobody_without_fitness(fitness, count, pedigree.born)
         gaps = np.empty((replicates, agents))
         blocks = replicates * -(-agents // select.BLOCK)
         run_blocks(select.spacings, blocks, threads, keys, generation, agents, gaps)
@@ -117,9 +114,7 @@ def _near(
     here = (structure.parents, structure.migration)
     cdf = np.empty((replicates, structure.parents.member.size))
     if code.kind != "tournament":
-        _fill_fitness(resolved, keys, generation, count, criterion, fitness, threads)
-        _guard(resolved, fitness, count, generation)
-        _nobody_without_fitness(fitness, count, pedigree.born)
+        _fill_fitness(resolved, keys, generation, count, criterion, fitness, pedigree.born, threads)
         run_blocks(near.cumulate, replicates, threads, structure.parents, False, fitness, cdf)
     for purpose, source in drawn:
         if code.kind == "tournament":
@@ -170,8 +165,16 @@ def _fill_fitness(
     count: NDArray[np.int64],
     criterion: F64,
     fitness: F64,
+    born: NDArray[np.int64],
     threads: int,
 ) -> None:
+    """Write fitness; where nobody has any, nobody is born (the Poisson draws see to it alone).
+
+    Raises
+    ------
+    EngineError
+        Negative or non-finite fitness.
+    """
     code = resolved.selection
     replicates = count.size
     if code.kind == "truncation":
@@ -191,8 +194,6 @@ def _fill_fitness(
             code.kind != "density", count, criterion, fitness,
         )  # fmt: skip
 
-
-def _guard(resolved: Resolved, fitness: F64, count: NDArray[np.int64], generation: int) -> None:
     alive = np.arange(fitness.shape[1])[None, :] < count[:, None]
     bad = alive & ~((fitness >= 0.0) & (fitness < np.inf))
     if bad.any():
@@ -203,11 +204,5 @@ def _guard(resolved: Resolved, fitness: F64, count: NDArray[np.int64], generatio
             allowed="finite and >= 0",
             hint="raise selection.fitness.baseline or use exponential fitness",
         )
-
-
-def _nobody_without_fitness(
-    fitness: F64, count: NDArray[np.int64], born: NDArray[np.int64]
-) -> None:
-    """Let a replicate in which nobody has fitness die out: it leaves no offspring."""
-    alive = np.arange(fitness.shape[1])[None, :] < count[:, None]
-    born[np.where(alive, fitness, 0.0).max(axis=1) <= 0.0] = 0
+    if code.kind != "density":
+        born[np.where(alive, fitness, 0.0).max(axis=1) <= 0.0] = 0
