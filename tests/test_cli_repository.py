@@ -45,3 +45,8 @@ def test_the_checks_have_one_entry():
     text = script.read_text()
     assert "set -euo pipefail" in text
     assert re.findall(r"^make (\S+)$", text, re.MULTILINE) == ["test", "lint", "test-browser"]
+
+
+def test_every_public_name_is_there():
+    assert set(evosim.__all__) <= set(dir(evosim))
+    assert all(getattr(evosim, name) is not None for name in evosim.__all__)
