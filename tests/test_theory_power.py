@@ -137,7 +137,8 @@ BROKEN = {
         lambda: rearranged(select, "wright_fisher", arg6=np.sqrt),
         [
             "fundamental_theorem_holds", "secondary_theorem", "haploid_selection",
-            "multivariate_response", "fixation_haploid",
+            "multivariate_response", "fixation_haploid", "secondary_theorem_by_context",
+            "response_by_context",
         ],
     ),
     "half of Moran's events": (

@@ -6,6 +6,7 @@ share no code with it. ``evosim validate`` prints the table; the tests run a qui
 - `drift`: neutral alleles (T1-T6).
 - `fixation`: alleles under selection (T10-T14).
 - `partition`: the Price equation and what follows from it (T15-T17).
+- `contexts`: the same where a life is lived in several contexts (T15, T16, T19).
 - `traits`: breeding values, thresholds, stabilising selection (T18, T19, T28, T72).
 - `networks`: a sharp peak against a flat one (T26).
 - `needle`: waiting for several changes at once (T31).
@@ -19,6 +20,7 @@ share no code with it. ``evosim validate`` prints the table; the tests run a qui
 """
 
 from evosim.validate import (  # noqa: F401  (importing registers their results)
+    contexts,
     culture,
     drift,
     estimates,

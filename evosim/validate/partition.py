@@ -216,42 +216,6 @@ def pedigree_true(case: Case, scheme: str) -> Iterator[Row]:
     yield case.error("loci from nobody named as parent", strange, 0.0)
 
 
-@result(
-    "T15",
-    "Selection on what agents did: Cov(W, acts) / mean(W), from the pedigree (Price 1970)",
-    replicates=3,
-    quick=2,
-    settings=[{"agents": 300}],
-)
-def price_acts(case: Case, agents: int) -> Iterator[Row]:
-    """Recompute selection on acts from every agent's counts."""
-    data = scenario(
-        agents,
-        world={"kind": "bandit", "actions": ["one", "two", "three"], "episodes": 10},
-        context=[{"name": "only", "frequency": 1.0, "payoff": {"one": 1.0, "two": 0.3}}],
-        cues={"bias": 1.0},
-        genome={"policy": {"initial": {"normal": [0.0, 1.0]}, "mutation": 0.1}},
-        selection={"kind": "wright-fisher", "fitness": {"exponential": 2.0}},
-    )
-    engine = case.engine(data)
-    worst = 0.0
-
-    def closed(engine: Engine, lives: Lives, pedigree: Pedigree) -> None:
-        nonlocal worst
-        for r in range(engine.population.replicates):
-            acts = lives.acts[r].astype(np.float64)
-            offspring = np.bincount(pedigree.parent[r], minlength=agents).astype(np.float64)
-            # Every agent met the same choices, so the share of an act is its mean count.
-            expected = np.array([price_partition(a, offspring, a).selection for a in acts.T])
-            off = np.abs(engine.ledger.acts.now[r, 0] - expected).max()
-            worst = max(worst, float(off / np.abs(expected).max()))
-
-    engine.closed = closed
-    for _ in range(5):
-        engine.step()
-    yield case.error("ledger of acts against pedigree", worst, IDENTITY, "largest term")
-
-
 #: name -> scenario of Robertson's theorem; the breeding value is the sum over loci.
 BREEDING: dict[str, Data] = {
     "clonal": trait(
