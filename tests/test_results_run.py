@@ -17,9 +17,9 @@ from evosim.results import TABLES
 
 
 @pytest.fixture(autouse=True)
-def _engine(tmp_path, monkeypatch):
+def _engine(tmp_path_factory, monkeypatch):
     """Pretend to simulate: these tests are about files."""
-    monkeypatch.setenv("EVOSIM_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("EVOSIM_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
     for name, function in {"simulate": cli_case.pretend, "memory": None}.items():
         module = ModuleType(f"evosim.{name}")
         module.simulate = function
