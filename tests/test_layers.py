@@ -30,8 +30,8 @@ LAYERS = (
         "directions", "transplants", "rotations", "transitivity",
     ),
     (
-        "simulate", "checkpoint", "foresight", "forks", "frames", "studies", "results", "record",
-        "output", "tables", "cost", "memory", "api", "catalogue",
+        "simulate", "checkpoint", "foresight", "apart", "forks", "frames", "studies", "results",
+        "record", "output", "tables", "cost", "memory", "api", "catalogue",
     ),
     (
         "cli", "cli_errors", "cli_options", "progress", "report", "reproduce", "plots",
