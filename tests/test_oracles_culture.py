@@ -18,6 +18,7 @@ from evosim.oracles import (
     sexual_information,
     skill_step,
     spread_chance,
+    teaching_threshold,
     unbounded_slope,
 )
 
@@ -104,6 +105,28 @@ def test_masked_items_against_the_recursion():
     assert found == pytest.approx(y, rel=1e-12)
     assert known == pytest.approx(0.9 * y + (1 - 0.9 * y) * 0.1, rel=1e-12)
     assert masked_share(0.0, 1000, 0.9, 0.4) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("effort", [0.0, 0.3, 0.7])
+@pytest.mark.parametrize("related", [1.0, 0.5, 0.0])
+def test_teaching_pays_the_gene_what_it_costs_at_the_threshold(effort, related):
+    """Descendants counted one by one, down to the four hundredth."""
+    b, f, more = 0.03, 0.6, 1e-3
+    cost = teaching_threshold(b, f, related)
+    gained, saved, gene = 0.0, (1 - f) * more, related
+    for _ in range(400):
+        gained += gene * saved * (b - cost * effort)
+        saved *= f + (1 - f) * effort
+        gene *= related
+    assert gained == pytest.approx(cost * more, rel=1e-9, abs=1e-15)
+
+
+def test_thresholds_of_teaching_are_those_of_the_scenario():
+    assert teaching_threshold(0.03, 0.5, 1.0) == pytest.approx(0.03)
+    assert teaching_threshold(0.03, 0.5, 0.5) == pytest.approx(0.01)
+    assert teaching_threshold(0.03, 0.8, 0.5) == pytest.approx(0.005)
+    with pytest.raises(ValueError, match="nothing is lost"):
+        teaching_threshold(0.03, 1.0, 0.5)
 
 
 def test_printed_values():

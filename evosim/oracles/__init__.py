@@ -58,6 +58,7 @@ from evosim.oracles.culture import (
     sexual_information,
     skill_step,
     spread_chance,
+    teaching_threshold,
     unbounded_slope,
 )
 from evosim.oracles.diffusion import (
@@ -355,6 +356,7 @@ __all__ = [
     "stabilising_variance",
     "steering_gain",
     "substitution_rate",
+    "teaching_threshold",
     "threshold_clonal",
     "threshold_constant_variance",
     "threshold_infinitesimal",

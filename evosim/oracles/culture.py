@@ -319,6 +319,42 @@ def fidelity_threshold(benefit: float, learning: float, cost: float) -> float:
     return 1.0 - b * gain / _checks.number("cost", cost, 0.0, above=True)
 
 
+def teaching_threshold(benefit: float, fidelity: float, relatedness: float) -> float:
+    """Cost of teaching above which it is lost: b r (1 - f)/(1 - r f), whatever the effort (S48).
+
+    Derived: per item known a little more effort costs c and saves 1 - f. A teacher's pupil carries
+    its gene with chance r, the pupil's own with r^2, and so on; each item is worth b - c e to who
+    has it and is passed on with chance p = f + (1 - f) e, so that what is saved brings
+    (1 - f)(b - c e) r/(1 - r p) to the gene. That is c at the threshold, where e drops out.
+
+    Parameters
+    ----------
+    benefit : float
+        b, log fitness per item known.
+    fidelity : float
+        f in [0, 1), chance that an item is received without teaching.
+    relatedness : float
+        r in [0, 1]: 1 for pupils that are clones of their teacher, 1/2 for its children by two
+        parents, 0 for anyone's.
+
+    Returns
+    -------
+    float
+        c*, log fitness per unit of effort and item known.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range, or nothing is lost that teaching could save.
+    """
+    b = _checks.number("benefit", benefit, 0.0)
+    f = _checks.number("fidelity", fidelity, 0.0, 1.0)
+    r = _checks.number("relatedness", relatedness, 0.0, 1.0)
+    if f == 1.0:
+        raise ValueError("with fidelity 1 nothing is lost that teaching could save")
+    return b * r * (1.0 - f) / (1.0 - r * f)
+
+
 def rogers_equilibrium(benefit: float, cost: float, change: float) -> tuple[float, float]:
     """Share of social learners, and mean excess fitness b - c, at equilibrium (result T48).
 
