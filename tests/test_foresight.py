@@ -178,6 +178,25 @@ def test_what_ledger_is_of_each_mind():
     assert approximation(learners("cross").model).endswith("what a life teaches is added at death")
 
 
+def test_a_learner_of_values_is_asked_as_born_and_after_a_life():
+    """Born with one value for all, it knows nothing; a life teaches it, where it was lived."""
+    learner = coin(
+        mind={"kind": "model-free", "rule": "q", "temperature": 0.2, "learning_rate": 0.3},
+        genome={"optimism": {"initial": {"value": 0.5}, "mutation": 0.05}},
+        **{**SMALL, "predict": None, "context.coin right.reward": {"right": 1}},
+    )
+    found = run_scenario(learner, threads=1).predict().scores
+    chance = np.log(0.5)
+    for predictor in ("LEDGER", "CEIL"):
+        born = scores_of(found, where="training", predictor=predictor)
+        np.testing.assert_allclose(born, chance, atol=1e-6)
+        taught = scores_of(found, where="training, at death", predictor=predictor)
+        assert (taught > -0.15).all()
+        # A table by percept says nothing of percepts that were not met.
+        elsewhere = scores_of(found, where=f"{LEFT}, at death", predictor=predictor)
+        np.testing.assert_allclose(elsewhere, chance, atol=1e-6)
+
+
 # --- the command ----------------------------------------------------------------------------------
 
 
@@ -206,3 +225,23 @@ name = "night"
 payoff = { left = 1.0 }
 
 [[arm]]"""
+
+
+def test_the_error_of_an_approximation_is_measured_and_printed(capsys):
+    from evosim.report import make_console, show_foresight
+
+    network = coin(
+        mind={"policy": "mlp", "hidden": 2},
+        **{**SMALL, "predict": None, "genome.policy.initial": {"normal": [0, 1]}},
+    )
+    found = run_scenario(network, threads=1).predict()
+    show_foresight(make_console(), found)
+    said = capsys.readouterr().out
+    assert "LEDGER is an approximation: a network" in said
+    for where in ("training", LEFT):
+        ceiling, ledger = (
+            scores_of(found.scores, where=where, predictor=name) for name in ("CEIL", "LEDGER")
+        )
+        error = (ceiling - ledger).mean()
+        assert re.search(rf"CEIL - LEDGER .*{error:.3f} \S+ nats \({where}\)", said)
+    assert error > 0.001  # it is an approximation
