@@ -79,6 +79,11 @@ class Site:
         return np.asarray(_ahead(self, at_random(self))[0])
 
     @cached_property
+    def random_outside(self) -> F64:
+        """The same (S,), on condition that it does not choose to enter the region."""
+        return np.asarray(_ahead(self, _only(at_random(self), self.allowed))[0])
+
+    @cached_property
     def allowed(self) -> Bool:
         """Choices (S, A) that do not enter the region; all, where every one does."""
         return np.asarray(~self.entry | self.entry.all(axis=1, keepdims=True))
@@ -327,7 +332,7 @@ def competence(site: Site, policy: F64, start: F64 | None = None, *, shut: bool 
     if not shut:
         best, random, own = site.best, site.random, _ahead(site, policy)
     else:
-        best, random = site.closed.best, _ahead(site, _only(at_random(site), site.allowed))[0]
+        best, random = site.closed.best, site.random_outside
         own = _ahead(site, _only(policy, site.allowed))
     return _between(own @ at, float(best @ at), float(random @ at))
 

@@ -12,6 +12,7 @@ events and what was learned are those of the whole life.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,6 +71,16 @@ class TrialPlan:
     watched: F64
     own: NDArray[np.bool_]
     every: int
+
+    @cached_property
+    def by_chance(self) -> F64:
+        """Expected visits (S,) of each live state in an episode of choices at random."""
+        return np.asarray(experience.expected_visits(self.site, spectrum.at_random(self.site))[0])
+
+    @cached_property
+    def within(self) -> F64:
+        """The states (S,) that chosen entries lead to, weighing alike."""
+        return spectrum.region_start(self.site)
 
 
 @dataclass(frozen=True)
@@ -358,11 +369,10 @@ def _data(
     moved = lived.trail.moved[r, some].sum(axis=1)
     inside, total = float((moved * share).sum()), float(moved.sum())
     change = lived.learned[r, some] - lived.born[r, some]
-    reference = experience.expected_visits(site, spectrum.at_random(site))[0]
     return {
         "occupancy": float(everywhere[site.inside].sum() / everywhere.sum()),
         "occupancy_last": float(late[site.inside].sum() / late.sum()),
-        "visit_divergence": experience.divergence(late, reference),
+        "visit_divergence": experience.divergence(late, plan.by_chance),
         "moved_inside": inside / some.sum(),
         "update_share": inside / total if total > 0.0 else float("nan"),
         "displacement": float(np.sqrt((change**2).sum(axis=1)).mean()),
@@ -381,7 +391,7 @@ def _skill(
     else:
         away = policies(resolved, own, reported, plan.elsewhere)
         outside = spectrum.competence(plan.elsewhere, away)
-    inside = spectrum.competence(site, policy, spectrum.region_start(site))
+    inside = spectrum.competence(site, policy, plan.within)
     innate = policies(resolved, own, lived.born[r, some], site)
     out = {
         "off_gradient": _mean(experience.off_gradient(site, innate, policy)),
