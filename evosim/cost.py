@@ -31,6 +31,9 @@ _MODELS = 64
 _ROWS = 50
 
 
+_Built = list[tuple["ScenarioModel", "TabularWorld"]]
+
+
 @dataclass(frozen=True)
 class Cost:
     """How large a run is.
@@ -72,10 +75,11 @@ def estimate_cost(scenario: Scenario) -> Cost:
     cells = scenario.arms()
     lives = rows = edges = 0
     largest = 0
+    built: _Built = []
     for cell in cells:
         size = cell.model.population
         try:
-            world = _check_worlds(cell.model)
+            world = _check_worlds(cell.model, built)
         except UserError as error:
             raise _placed(error, scenario) from None
         lives += size.agents * size.replicates * size.generations
@@ -95,8 +99,11 @@ def _placed(error: UserError, scenario: Scenario) -> UserError:
     return placed(error, plain(scenario.model), file=scenario.path, lines=lines)
 
 
-def _check_worlds(model: ScenarioModel) -> TabularWorld | None:
-    """Build the world of every stretch of generations; return the first."""
+def _check_worlds(model: ScenarioModel, known: _Built) -> TabularWorld | None:
+    """Build the world of every stretch of generations; return the first.
+
+    `known` has those of the arms before: the 46 arms of the spectrum's file have five worlds.
+    """
     from evosim.scenario import segments
     from evosim.scenario.kinds import user_parts
 
@@ -108,10 +115,18 @@ def _check_worlds(model: ScenarioModel) -> TabularWorld | None:
     elif model.world.kind == "landscape":
         return None
     else:
-        from evosim.worlds.build import build_world
-
-        built = [build_world(part.model) for part in segments(model)]
+        built = [_world(part.model, known) for part in segments(model)]
     return built[0]
+
+
+def _world(model: ScenarioModel, known: _Built) -> TabularWorld:
+    from evosim.worlds.build import PARTS, build_world
+
+    for other, world in known:
+        if all(getattr(other, part) == getattr(model, part) for part in PARTS):
+            return world
+    known.append((model, build_world(model)))
+    return known[-1][1]
 
 
 def _agents(model: ScenarioModel) -> int:

@@ -29,15 +29,6 @@ def test_kinds():
     assert list(BUILDERS) == ["grid", "chain", "bandit", "graph", "siege", "gymnasium"]
 
 
-def test_a_world_is_built_again_where_anything_of_it_differs():
-    one = chain(payoff=2.0)
-    assert build_world(one) is build_world(chain(payoff=2.0))
-    assert build_world(one) is not build_world(chain(payoff=2.5))
-    other = build_world(chain([{"name": "c", "frequency": 1.0, "payoff": 3.0}], payoff=2.0))
-    assert other.payoff.max() == 3.0
-    assert build_world(one).payoff.max() == 2.0
-
-
 # --- chain -----------------------------------------------------------------------------
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import cast
 
@@ -53,9 +52,7 @@ CONTEXT_KEYS: dict[str, tuple[str, ...]] = {
 }
 _USER_KEYS = ("parameters",)
 #: All of a scenario that a world is made of.
-_PARTS = ("world", "context", "cues", "block")
-#: Worlds built last: the 46 arms of the spectrum's file have five, and `evosim check` asks twice.
-_recent: deque[tuple[ScenarioModel, TabularWorld]] = deque(maxlen=8)
+PARTS = ("world", "context", "cues", "block")
 _OWN_KEYS = tuple(dict.fromkeys([*sum(CONTEXT_KEYS.values(), ()), *_USER_KEYS]))
 
 
@@ -76,13 +73,8 @@ def build_world(model: ScenarioModel) -> TabularWorld:
     UserError
         For every mistake in world, contexts and cues; `key` says where.
     """
-    for known, world in _recent:
-        if all(getattr(known, part) == getattr(model, part) for part in _PARTS):
-            return world
     contexts_frequency(model)
-    world = finish_world(model, BUILDERS[model.world.kind](model))
-    _recent.append((model, world))
-    return world
+    return finish_world(model, BUILDERS[model.world.kind](model))
 
 
 def contexts_frequency(model: ScenarioModel) -> F64:
