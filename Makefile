@@ -59,6 +59,14 @@ battery: $(STAMP)  ## run the worlds that put both predictors to the test, list 
 	@$(EVOSIM) reproduce scenarios --out $(RESULTS) $(addprefix --only ,$(BATTERY)) $(ARGS)
 	@$(VENV)/bin/python analysis/battery.py $(RESULTS)
 
+# The worlds of the figure analysis/culture.py.
+CULTURE := saturated unbounded overhang left_turn
+
+.PHONY: culture
+culture: $(STAMP)  ## run the four cultural channels, list their claims, draw their figure
+	@$(EVOSIM) reproduce scenarios --out $(RESULTS) $(addprefix --only ,$(CULTURE)) $(ARGS)
+	@$(VENV)/bin/python analysis/culture.py $(RESULTS)
+
 .PHONY: test
 test: $(STAMP)  ## the tests that every change must pass (under 10 minutes on two cores)
 	$(VENV)/bin/python -m pytest -q $(TESTS) -m "not validate" $(ARGS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 import subprocess
 import sys
@@ -34,6 +35,11 @@ def results(tmp_path_factory):
 @pytest.fixture(scope="module")
 def script():
     return runpy.run_path(str(ROOT / "analysis" / "culture.py"))
+
+
+def test_one_command_runs_all_that_the_figure_needs():
+    listed = re.search(r"^CULTURE := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert listed[1].split() == list(SIZES)
 
 
 def test_the_figure_is_drawn_from_results(results):
