@@ -133,7 +133,7 @@ def test_several_threads_may_lead_at_once():
 
 
 def test_a_crew_whose_sharing_does_not_pay_works_alone_ever_longer():
-    made, jobs = Crew(), []
+    made, jobs = crew.Rest(), []
     for _ in range(3):
         made.judge(paid=False)
         jobs.append(made.alone)
@@ -160,12 +160,15 @@ def test_a_helper_that_loses_its_core_is_not_asked_again_at_once():
         made.run(work, (), 4, 2)
         if set(threads) != {leader}:
             break
-    assert made.alone > 0
+    assert made.rests["work"].alone > 0
     threads.clear()
-    for _ in range(made.alone):
+    for _ in range(made.rests["work"].alone):
         made.run(work, (), 4, 2)
     assert set(threads) == {leader}
-    assert made.alone == 0
+    assert made.rests["work"].alone == 0
+    others = []
+    made.run(lambda _first, _last: others.append(1), (), 4, 2)
+    assert len(others) > 1  # another kernel is shared
 
 
 def test_a_job_tells_whether_its_helpers_spared_time(monkeypatch):

@@ -127,10 +127,8 @@ class Crew:
         The last of them.
     looking : set of int
         Helpers that look at `posted`.
-    alone : int
-        How many jobs to come are not shared.
-    retreat : int
-        For how many jobs it works alone next time that sharing does not pay.
+    rests : dict of str to Rest
+        By the kernel's name: a short kernel that is not worth sharing says nothing of a long one.
     """
 
     def __init__(self) -> None:
@@ -139,8 +137,7 @@ class Crew:
         self.posted = new_word()
         self.latest: Job | None = None
         self.looking: set[int] = set()
-        self.alone = 0
-        self.retreat = ALONE
+        self.rests: dict[str, Rest] = {}
         self.pace = 0.0
 
     def call(self, helpers: int, job: Job) -> None:
@@ -159,23 +156,16 @@ class Crew:
 
     def run(self, function: Any, args: tuple[Any, ...], blocks: int, threads: int) -> None:
         """Do all blocks, shared among the threads unless that has not paid lately."""
-        if self.alone > 0:
-            self.alone -= 1
+        rest = self.rests.setdefault(getattr(function, "__name__", ""), Rest())
+        if rest.alone > 0:
+            rest.alone -= 1
             function(0, blocks, *args)
             return
         # Only many blocks are worth more than one range per thread.
         parts = threads if blocks < 64 * threads else 4 * threads
         job = Job(function, args, pairwise(blocks * k // parts for k in range(parts + 1)))
         self.call(threads - 1, job)
-        self.judge(job.lead(self.patience()))
-
-    def judge(self, paid: bool) -> None:
-        """Work alone for a while after a job whose sharing did not pay."""
-        if paid:
-            self.retreat = max(ALONE, self.retreat // 2)
-            return
-        self.alone = self.retreat
-        self.retreat = min(2 * self.retreat, LONGEST)
+        rest.judge(job.lead(self.patience()))
 
     def patience(self) -> int:
         """Return how often a thread looks before it sleeps."""
@@ -206,6 +196,30 @@ def _looks_per_second() -> float:
         linger(word, 0, word, 0, looks, 0)
         times.append(perf_counter() - began)
     return looks / min(times)
+
+
+class Rest:
+    """For how long the jobs of one kernel are not shared.
+
+    Attributes
+    ----------
+    alone : int
+        How many jobs to come are not shared.
+    retreat : int
+        For how many jobs the crew works alone next time that sharing does not pay.
+    """
+
+    def __init__(self) -> None:
+        self.alone = 0
+        self.retreat = ALONE
+
+    def judge(self, paid: bool) -> None:
+        """Work alone for a while after a job whose sharing did not pay."""
+        if paid:
+            self.retreat = max(ALONE, self.retreat // 2)
+            return
+        self.alone = self.retreat
+        self.retreat = min(2 * self.retreat, LONGEST)
 
 
 class Job:
