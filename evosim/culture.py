@@ -27,7 +27,7 @@ from evosim.structure import StructureCode
 from evosim.turns import Turn, weights_of
 
 if TYPE_CHECKING:
-    from evosim.engine import Lives
+    from evosim.lives import Lives
     from evosim.resolve import Resolved
 
 F64 = NDArray[np.float64]

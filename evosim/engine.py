@@ -24,6 +24,7 @@ from evosim.kernels.learn import live_and_learn
 from evosim.kernels.philox import ASSAY
 from evosim.kernels.tags import FUNCTIONS
 from evosim.ledger import Ledger, Pedigree, haploid_mean
+from evosim.lives import Lives, blank_lives, share_out
 from evosim.minds.trail import no_trail
 from evosim.parents import choose_parents
 from evosim.population import Population, bit_values, expressed, found
@@ -37,43 +38,6 @@ AUDIT = ASSAY << 12
 
 #: Below this many agent-steps a generation is not worth handing to other threads.
 SMALL = 20_000
-
-
-@dataclass
-class Lives:
-    """What one generation's lives brought.
-
-    Attributes
-    ----------
-    count : (R,) int64
-        Agents that lived.
-    genes : (R, N, L) float32
-        Expressed values at birth.
-    payoff, criterion, fitness : (R, N) float64
-        Summed over the life; what selection reads; expected offspring up to a factor.
-    acts : (R, N, T * A) unsigned
-        How often each action was done at each tracked percept.
-    context_payoff, context_episodes : (R, C) float64
-        Summed over agents, per variant.
-    born, learned : (R, N, V) float64
-        Learned state at birth and at death; last axis 0 without learning.
-    produced : (R, N, X * A) unsigned
-        How often each action was done in each slot of the reward model; X = 0 without one.
-    """
-
-    count: NDArray[np.int64]
-    genes: NDArray[np.float32]
-    payoff: F64
-    criterion: F64
-    fitness: F64
-    acts: NDArray[np.unsignedinteger]
-    context_payoff: F64
-    context_episodes: F64
-    born: F64
-    learned: F64
-    produced: NDArray[np.unsignedinteger] = field(
-        default_factory=lambda: np.zeros((0, 0, 0), np.uint16)
-    )
 
 
 @dataclass
@@ -254,7 +218,7 @@ class Engine:
 
     def life(self, genes: NDArray[np.float32]) -> Lives:
         """Stage 3: every agent lives its episodes."""
-        lives = _blank_lives(self.population.count, genes)
+        lives = blank_lives(self.population.count, genes)
         if self.resolved.landscape is not None:
             self._live_on_landscape(lives)
         else:
@@ -318,7 +282,7 @@ class Engine:
         temperature = self.resolved.layout.locus("temperature")
         if temperature >= 0:
             genes[..., temperature] = 1.0
-        lives = _blank_lives(np.full(replicates, model.audit, np.int64), genes)
+        lives = blank_lives(np.full(replicates, model.audit, np.int64), genes)
         self._live_in_world(lives, AUDIT)
         return lives
 
@@ -421,7 +385,7 @@ class Engine:
             self._life = compiled(kernel, (0, 0, *args))
         run_blocks(self._life, replicates * per, self._threads(), *args)
         if model is not None:
-            _share_out(lives, model, slots, tables.actions)
+            share_out(lives, model, slots, tables.actions)
         # Fixed blocks, then one sum per replicate: the same bits for any number of threads.
         lives.context_payoff = context_payoff.reshape(replicates, per, variants).sum(axis=1)
         lives.context_episodes = context_episodes.reshape(replicates, per, variants).sum(axis=1)
@@ -493,30 +457,4 @@ class Engine:
         return np.concatenate(parts, axis=2)
 
 
-def _blank_lives(count: NDArray[np.int64], genes: NDArray[np.float32]) -> Lives:
-    """Return lives of which nothing is known yet."""
-    replicates, agents = genes.shape[:2]
-    payoff = np.zeros((replicates, agents))
-    nothing = np.zeros((replicates, agents, 0))
-    acts = np.zeros((replicates, agents, 0), np.uint16)
-    contexts = np.zeros((replicates, 1))
-    return Lives(
-        count, genes, payoff, payoff, np.empty_like(payoff), acts, contexts, contexts.copy(),
-        nothing, nothing, acts,
-    )  # fmt: skip
-
-
-def _share_out(lives: Lives, model: criterion.ModelCode, slots: int, actions: int) -> None:
-    """Part the acts counted for the reward model from the ledger's, which includes them."""
-    own = slots * actions
-    alive = np.arange(lives.acts.shape[1])[None, :, None] < lives.count[:, None, None]
-    lives.produced = np.where(alive, lives.acts[..., own:], 0)
-    ledger = np.ascontiguousarray(lives.acts[..., :own])
-    for k, t in enumerate(model.ledger):
-        if t >= 0:
-            part = lives.produced[..., k * actions : (k + 1) * actions]
-            ledger[..., t * actions : (t + 1) * actions] += part
-    lives.acts = ledger
-
-
-__all__ = ["Engine", "Lives"]
+__all__ = ["Engine"]

@@ -15,9 +15,10 @@ import numpy as np
 
 from evosim.assays import Probe, make_probe
 from evosim.claims.intervals import t_interval
-from evosim.engine import Engine, Lives
+from evosim.engine import Engine
 from evosim.errors import UserError, did_you_mean
 from evosim.frames import block, typed
+from evosim.lives import Lives
 from evosim.predict import Prediction, check_predict, predict_arm
 from evosim.resolve import Resolved
 from evosim.scenario.check_biology import NEUTRAL

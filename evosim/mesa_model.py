@@ -23,8 +23,9 @@ from mesa.datacollection import DataCollector
 from numpy.typing import NDArray
 
 from evosim.api import load_plugin, prepare
-from evosim.engine import Engine, Lives
+from evosim.engine import Engine
 from evosim.errors import UserError, did_you_mean
+from evosim.lives import Lives
 from evosim.population import bit_values
 from evosim.scenario import ArmCell, Scenario
 from evosim.simulate import begin, plan

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from evosim.assays import Probe, birth_values, learned_values
 from evosim.criterion import Fit, ModelCode
 from evosim.edges import learned_from
-from evosim.engine import Engine, Lives
+from evosim.engine import Engine
 from evosim.kernels.life import TABLE, WEIGHTS
 from evosim.ledger import Pedigree, haploid_mean
+from evosim.lives import Lives
 from evosim.moments import moments, offspring_variance, outer_deciles
 from evosim.population import bit_values
 from evosim.predict import predict_arm

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evosim.assays import Probe, make_probe
-from evosim.engine import Engine, Lives
+from evosim.engine import Engine
 from evosim.errors import UserError
 from evosim.kernels.philox import replicate_keys
 from evosim.ledger import BOUND, Pedigree
+from evosim.lives import Lives
 from evosim.predict import check_predict
 from evosim.predict.explained import Explanation, make_explanation
 from evosim.recorder import Recorder

@@ -25,9 +25,9 @@ LAYERS = (
         "turns", "population", "claims", "oracles", "walker",
     ),
     (
-        "engine", "ledger", "culture", "culture_values", "edges", "parents", "assays", "openloop",
-        "moments", "trials", "predict", "recorder", "subspace", "spectrum", "experience",
-        "directions", "transplants", "rotations", "transitivity",
+        "engine", "lives", "ledger", "culture", "culture_values", "edges", "parents", "assays",
+        "openloop", "moments", "trials", "predict", "recorder", "subspace", "spectrum",
+        "experience", "directions", "transplants", "rotations", "transitivity",
     ),
     (
         "simulate", "checkpoint", "foresight", "apart", "forks", "frames", "studies", "results",

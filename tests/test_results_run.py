@@ -252,13 +252,14 @@ def test_the_engine_hash_follows_the_engine_alone(monkeypatch, tmp_path):
 
     package = tmp_path / "evosim"
     (package / "plots").mkdir(parents=True)
-    files = {name: package / name for name in ("engine.py", "cli.py", "plots/x.py", "record.py")}
+    faces = ("cli.py", "cli_options.py", "plots/x.py")
+    files = {name: package / name for name in ("engine.py", "record.py", *faces)}
     for path in files.values():
         path.write_text("a = 1\n")
     monkeypatch.setattr(record, "__file__", str(files["record.py"]))
     before = record.engine_hash()
-    files["cli.py"].write_text("a = 2\n")
-    files["plots/x.py"].write_text("a = 2\n")
+    for name in faces:
+        files[name].write_text("a = 2\n")
     assert record.engine_hash() == before
     files["engine.py"].write_text("a = 2\n")
     assert record.engine_hash() != before

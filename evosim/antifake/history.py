@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evosim.engine import Engine, Lives
+from evosim.engine import Engine
 from evosim.errors import UserError
 from evosim.kernels.philox import replicate_keys
 from evosim.ledger import Pedigree
+from evosim.lives import Lives
 from evosim.resolve import Resolved
 from evosim.scenario import ArmCell, Scenario, ScenarioModel
 from evosim.scenario.biology import Density, Replay

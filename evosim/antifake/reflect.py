@@ -14,9 +14,10 @@ import numpy as np
 
 from evosim.antifake.measure import Measures, interval_of
 from evosim.antifake.row import Row, effect_of, excused, judged, pointless
-from evosim.engine import Engine, Lives
+from evosim.engine import Engine
 from evosim.kernels import landscape as land
 from evosim.landscapes import LandscapeCode
+from evosim.lives import Lives
 from evosim.resolve import Resolved
 from evosim.scenario import Scenario
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from evosim.bench.forager import MUTATION_SD, TOURNAMENT, World, threads
-from evosim.engine import Engine, Lives
+from evosim.engine import Engine
 from evosim.kernels.philox import replicate_keys
+from evosim.lives import Lives
 from evosim.resolve import Resolved, resolve
 from evosim.scenario import Scenario
 

@@ -10,8 +10,9 @@ import numpy as np
 
 from evosim.bench.road import ACTIONS, EPISODES, LEFT, MINDS, OUTCOMES, STATES, STEPS, TOLL, Road
 from evosim.bench.road import build as build  # what a worker calls
-from evosim.engine import Engine, Lives
+from evosim.engine import Engine
 from evosim.kernels.philox import replicate_keys
+from evosim.lives import Lives
 from evosim.resolve import Resolved, resolve
 from evosim.scenario import Scenario
 

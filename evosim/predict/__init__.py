@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evosim.assays import Probe
-from evosim.engine import Engine, Lives
+from evosim.engine import Engine
 from evosim.errors import UserError
+from evosim.lives import Lives
 from evosim.predict.asked import Asked, ask, check_asked
 from evosim.predict.founders import drift_variance, neutral_slots, policy_slot
 from evosim.predict.objective import (

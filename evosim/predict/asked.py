@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evosim.assays import Probe
-from evosim.engine import Engine, Lives
+from evosim.engine import Engine
+from evosim.lives import Lives
 from evosim.predict.training import mean_policy, observe_training, places_of
 from evosim.predict.worth import action_values, dynamics
 from evosim.worlds.tabular import TabularWorld

@@ -31,8 +31,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evosim.assays import Probe
-from evosim.engine import Engine, Lives
+from evosim.engine import Engine
 from evosim.errors import UserError, did_you_mean
+from evosim.lives import Lives
 from evosim.minds.model import stands
 from evosim.predict.founders import policy_slot
 from evosim.predict.selected import check_tracked, extrapolation, ledger_logits

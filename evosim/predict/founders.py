@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from evosim.engine import Engine, Lives
+from evosim.engine import Engine
 from evosim.errors import UserError
 from evosim.layout import Layout, Slot
 from evosim.ledger import haploid_mean
+from evosim.lives import Lives
 from evosim.resolve import Resolved
 from evosim.scenario.biology import Initial
 from evosim.scenario.check_biology import NEUTRAL

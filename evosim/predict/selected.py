@@ -27,10 +27,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evosim.assays import learned_probabilities, probabilities
-from evosim.engine import Engine, Lives
+from evosim.engine import Engine
 from evosim.errors import UserError
 from evosim.kernels.life import TABLE
 from evosim.layout import Slot
+from evosim.lives import Lives
 from evosim.predict.founders import expressed, founder_mean, policy_slot
 from evosim.predict.objective import softmax
 from evosim.resolve import Resolved

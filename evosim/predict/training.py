@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evosim.assays import learned_probabilities, probabilities
-from evosim.engine import Engine, Lives
+from evosim.engine import Engine
 from evosim.kernels.crew import run_blocks
 from evosim.kernels.visits import BLOCK, visits
+from evosim.lives import Lives
 from evosim.predict.worth import Dynamics, action_values, dynamics, reachable
 from evosim.resolve import Resolved
 from evosim.worlds.tabular import TabularWorld

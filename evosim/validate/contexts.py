@@ -11,8 +11,9 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from evosim.engine import Engine, Lives
+from evosim.engine import Engine
 from evosim.ledger import Pedigree
+from evosim.lives import Lives
 from evosim.oracles import price_partition
 from evosim.oracles.price import covariance
 from evosim.validate.models import Data, same_founders, scenario, values

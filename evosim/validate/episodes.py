@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from evosim.engine import Engine, Lives
+from evosim.engine import Engine
+from evosim.lives import Lives
 from evosim.oracles import TabularWorld, policy_gradient
 from evosim.validate.models import NEUTRAL, Data, scenario
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from evosim.engine import Lives
+from evosim.lives import Lives
 from evosim.oracles import (
     cross_expected_change,
     cross_update,

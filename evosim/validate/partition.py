@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from evosim.engine import Engine, Lives
+from evosim.engine import Engine
 from evosim.ledger import Pedigree
+from evosim.lives import Lives
 from evosim.oracles import (
     fundamental_theorem,
     haploid_step,

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from evosim.engine import Lives
+from evosim.lives import Lives
 from evosim.oracles import (
     entropy_approach_rate,
     entropy_fixed_point,
