@@ -522,6 +522,22 @@ def test_nothing_reaches_over_the_edge(name: str, pages: dict[str, list[Figure]]
     assert figure.bbox.count_contains(figure.get_tightbbox().corners() * figure.dpi) == 4
 
 
+def test_labels_that_grow_with_the_layout_stay_on_the_page() -> None:
+    figure, widths = style.new_figure(4.0, 3.0), set()
+    ax = figure.add_subplot()
+
+    def longer(_y: float, _: int | None) -> str:
+        """After the layout's own two passes over the panels."""
+        widths.add(ax.bbox.width)
+        return "0" if len(widths) < 3 else "0.0000000"
+
+    ax.yaxis.set_major_formatter(longer)
+    ax.set_ylabel("a label")
+    style.settle(figure)
+    assert len(widths) >= 3
+    assert figure.get_tightbbox().x0 >= 0
+
+
 def test_rows_share_limits_that_hold_all_arms(pages: dict[str, list[Figure]]) -> None:
     for name in ("trajectories", "assays"):
         for ax in (ax for ax in pages[name][0].axes if ax.axison):

@@ -214,9 +214,14 @@ def bounded(ax: Axes, bounds: tuple[float, float] | None) -> None:
 def settle(figure: Figure) -> None:
     """Solve the layout of `figure` and keep it.
 
-    Positions are rounded, because the solver's last bit differs from call to call.
+    Positions are rounded, because the solver's last bit differs from call to call. Panels are
+    measured before they get their size, with which the ticks may change: where longer labels then
+    reach over the edge, they are measured once more.
     """
     figure.draw_without_rendering()
+    box = figure.get_tightbbox()
+    if box.x0 < 0 or box.y0 < 0 or (box.max > figure.get_size_inches()).any():
+        figure.draw_without_rendering()
     figure.set_layout_engine("none")
     for ax in figure.axes:
         left, bottom, width, height = np.round(ax.get_position(original=True).bounds, 9)
