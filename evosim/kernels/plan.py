@@ -221,6 +221,13 @@ def learn_step(mind, world, memory, z, action, reward, following, outcome):
 
 
 @inline_borrowing
+def count_entries(mind, world, memory, outcome, times):
+    """Count entries that `learn_step` found to be as expected, where it counts them."""
+    if not has_utility(mind):
+        memory[places(mind, world)[1] + outcome] += times
+
+
+@inline_borrowing
 def wake_planner(mind, world, genes, memory):
     """Fill a planner's memory at birth."""
     set_numbers(mind, genes, memory)
@@ -310,5 +317,4 @@ def lookahead_settles(tag, mind, memory):
 @implements("lookahead")
 def lookahead_again(tag, mind, world, memory, z, action, outcome, times):
     """Count the entries."""
-    if not has_utility(mind):
-        memory[places(mind, world)[1] + outcome] += times
+    count_entries(mind, world, memory, outcome, times)

@@ -35,6 +35,7 @@ from evosim.kernels.mind import (
 from evosim.kernels.plan import (
     ACCIDENTS,
     STALE,
+    count_entries,
     depth_of,
     has_utility,
     known_gain,
@@ -205,6 +206,16 @@ def _is_avoided(mind, memory, avoided, outcome):
 
 
 @inline_borrowing
+def _is_stored(mind, memory, avoided, z, outcome):
+    """Whether a step is learned from: nothing is stored under a label, unless the mind does so."""
+    if mind.rule == STORES:
+        return True
+    return not (
+        _is_avoided(mind, memory, avoided, z) or _is_avoided(mind, memory, avoided, outcome)
+    )
+
+
+@inline_borrowing
 def _blacklist(mind, world, memory, z, action, following):
     """Forbid the transition just made where it led to a place with something forbidden."""
     avoided, forbidden, hops, _ = _labels(mind, world)
@@ -276,8 +287,8 @@ def reflective_observe(tag, mind, world, memory, z, action, reward, following, o
     """Store what followed unless under a label; an accident makes a label; blacklist the way."""
     avoided = _labels(mind, world)[0]
     moved = 0.0
-    labelled = _is_avoided(mind, memory, avoided, z) or _is_avoided(mind, memory, avoided, outcome)
-    if not labelled or mind.rule == STORES:
+    accidents = memory[ACCIDENTS]
+    if _is_stored(mind, memory, avoided, z, outcome):
         surprise = places(mind, world)[0]
         beyond = reward - known_gain(mind, z, action, outcome)
         if not has_utility(mind):
@@ -296,10 +307,24 @@ def reflective_observe(tag, mind, world, memory, z, action, reward, following, o
             _relieve(mind, world, memory, topic)
             moved += 1.0
     moved += _blacklist(mind, world, memory, z, action, following)
-    return moved, EVERYWHERE if moved != 0.0 else NOWHERE
+    still = moved == 0.0 and memory[ACCIDENTS] == accidents
+    return moved, NOWHERE if still else EVERYWHERE
 
 
 @implements("reflective")
 def reflective_finish(tag, mind, world, memory):
     """Nothing happens at the end of an episode."""
     return 0.0, NOWHERE
+
+
+@implements("reflective")
+def reflective_settles(tag, mind, memory):
+    """Where the model is given only what was entered is counted."""
+    return not mind.learns_model
+
+
+@implements("reflective")
+def reflective_again(tag, mind, world, memory, z, action, outcome, times):
+    """Count the entries that are stored."""
+    if _is_stored(mind, memory, _labels(mind, world)[0], z, outcome):
+        count_entries(mind, world, memory, outcome, times)
