@@ -29,9 +29,10 @@ from evosim.kernels.settled import (
     DONE,
     DRAWN,
     ENTERED,
+    ROWS,
     draw,
     episodes_alike,
-    keep_choices,
+    keep_doubts,
     live_alike,
     word_of,
 )
@@ -93,6 +94,14 @@ def _place(world, entered, context):
         return ahead, ahead
     states = world.start_cdf.shape[1]
     return np.int64(-1), np.int64(world.cues.shape[1] + (-1 - entered) - context * states)
+
+
+@inline_borrowing
+def _add(total, earned, times):
+    """Add `times` times, one by one: a product has other bits."""
+    for _ in range(times):
+        total += earned
+    return total
 
 
 @borrowing
@@ -179,7 +188,7 @@ def live_and_learn(
     fresh = np.zeros(percepts, np.int64)
     words = np.empty((4, DRAWN // 4), np.uint64)
     taken = np.zeros(world.flags, np.bool_)
-    path = np.empty((4, world.steps), np.int64)
+    path = np.empty((ROWS, world.steps), np.int64)
     _live(
         first,
         last,
@@ -448,11 +457,12 @@ def _live(
                 for k in range(handed):
                     mind.table[r, i, k] = memory[values.FIRST_VALUE + k]
             elif settled:
-                keep_choices(path, length, world, table)
+                doubts = keep_doubts(path, length, world, table)
                 # The last episode is lived: what follows it is done above.
                 times = episodes_alike(
                     path,
                     length,
+                    doubts,
                     episodes - 2 - episode,
                     key,
                     generation,
@@ -463,9 +473,10 @@ def _live(
                 )
                 if times > 0:
                     live_alike(mind_tag, mind, world, memory, path, length, times, done)
-                    for _ in range(times):
-                        payoff[r, i] += earned
-                        context_payoff[flat, context] += earned
+                    payoff[r, i] = _add(payoff[r, i], earned, times)
+                    context_payoff[flat, context] = _add(
+                        context_payoff[flat, context], earned, times
+                    )
                     context_episodes[flat, context] += times
                     decision += times * length
                     episode += times
