@@ -9,11 +9,14 @@ import reference_minds as ref
 from kernels_case import KEYS, learner, schedule, tables
 from minds_case import AGENTS, COUNT, GENERATION, SLOTS, alive, without_genes
 from test_kernels_plan import FEATURES, planner
+from test_kernels_topics import TOPICS, topical, walk
 from test_kernels_values import size_of
 
 from evosim.kernels import learn
+from evosim.kernels.mind import NUMBERS
 from evosim.kernels.settled import draws_of
 from evosim.kernels.tags import Tag
+from evosim.kernels.topics import DISCARDS, STORES, reflective_size
 from evosim.kernels.values import Q_LEARNING
 from evosim.minds.trail import new_trail, no_trail
 
@@ -118,6 +121,64 @@ def test_lives_of_planners(seed, utility):
         )  # fmt: skip
 
     assert compare("lookahead", world, m, size, genes, alone) > EPISODES
+
+
+REFLECTIVE = {
+    "own accidents": {},
+    "own accidents, own ends": {"utility": True},
+    "told, hardly trusted": {"told": [0, 1], "trust": 0.02, "alarm": 9.0},
+    "told, all is stored": {"told": [0], "trust": 0.1, "alarm": 9.0, "stores": True},
+    "accidents that teach nothing": {"learning_rate": 0.0},
+}
+
+
+@pytest.mark.parametrize("case", REFLECTIVE)
+def test_lives_of_reflective_planners(case):
+    given = {"told": [], "trust": 1.0, "alarm": 0.5, **REFLECTIVE[case]}
+    told, stores, utility = given.pop("told"), given.pop("stores", False), given.get("utility")
+    rng, world = world_of(6, actions=3, outcomes=2)
+    percepts = world.cues.shape[1]
+    shown = np.resize([-1, 0, -1, 1], percepts)
+    m, size, model = topical(
+        rng, world, False, shown, averaging="learning_rate" not in given, depth=2, discount=0.8,
+        temperature=0.05, leaf_value=0.25, told=np.isin(np.arange(TOPICS), told).astype(np.uint8),
+        rule=STORES if stores else DISCARDS, **given,
+    )  # fmt: skip
+    world = world._replace(reward=np.where(rng.random(world.reward.size) < 0.9, 0.25, -1.0))
+    m.gain[:] = 0.25
+    model = {step: [(place, p, 0.25) for place, p, _ in to] for step, to in model.items()}
+    genes = rng.normal(size=(2, AGENTS, 1 + FEATURES)).astype(np.float32)
+
+    def alone(r, i):
+        worth = m.feature @ genes[r, i, 1:].astype(float) if utility else None
+        return ref.Reflective(
+            percepts, 3, 2, model, worth, given.get("learning_rate"), 0.25, topic=m.topic,
+            alarm=given["alarm"], told=told, trust=given["trust"], stores=stores, discount=0.8,
+            temperature=0.05,
+        )  # fmt: skip
+
+    size = reflective_size(size, percepts, 3, TOPICS)
+    assert compare("reflective", world, m, size, genes, alone) > EPISODES // 2
+
+
+def test_what_was_entered_under_a_label_is_not_counted():
+    """Place 2 is entered by a labelled place, as expected, or straight, which costs."""
+    onto = [(1, 2), (2, 2), (None, None)]
+    world, m, size = walk(onto, [-1, 0, -1], 0, depth=1, trust=0.0)
+    cost = np.zeros(6)
+    cost[1] = -0.5
+    world = world._replace(reward=cost, payoff=cost, episodes=EPISODES)
+    m = m._replace(told=np.ones(1, np.uint8))
+    model = {(z, a): [(3 + z if to is None else to, 1.0, 0.0)] for z in range(3)
+             for a, to in enumerate(onto[z])}  # fmt: skip
+
+    def alone(r, i):
+        return ref.Reflective(
+            3, 2, 1, model, topic=m.topic, alarm=9.0, told=[0], trust=0.0, temperature=1.0
+        )
+
+    m.numbers[NUMBERS.index("alarm")] = 9.0
+    assert compare("reflective", world, m, size, without_genes(), alone) > EPISODES
 
 
 @pytest.mark.parametrize("one_context", [False, True])
