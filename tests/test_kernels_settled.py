@@ -13,7 +13,6 @@ from test_kernels_topics import TOPICS, topical, walk
 from test_kernels_values import size_of
 
 from evosim.kernels import learn
-from evosim.kernels.mind import NUMBERS
 from evosim.kernels.settled import draws_of
 from evosim.kernels.tags import Tag
 from evosim.kernels.topics import DISCARDS, STORES, reflective_size
@@ -100,6 +99,13 @@ def test_lives_of_learners(seed, actions, outcomes, once):
     assert settled > EPISODES
 
 
+def mostly_as_expected(rng, world, m, model):
+    """Pay all as the planner's model says, which now says .25, but for one step in ten."""
+    m.gain[:] = 0.25
+    world = world._replace(reward=np.where(rng.random(world.reward.size) < 0.9, 0.25, -1.0))
+    return world, {step: [(place, p, 0.25) for place, p, _ in to] for step, to in model.items()}
+
+
 @pytest.mark.parametrize(("seed", "utility"), [(5, False), (51, True)])
 def test_lives_of_planners(seed, utility):
     rng, world = world_of(seed, actions=3, outcomes=2)
@@ -107,10 +113,7 @@ def test_lives_of_planners(seed, utility):
         rng, world, utility=utility, averaging=True, depth=2, discount=0.8, temperature=0.05,
         leaf_value=0.25,
     )  # fmt: skip
-    # All is paid as expected but for one step in ten.
-    world = world._replace(reward=np.where(rng.random(world.reward.size) < 0.9, 0.25, -1.0))
-    m.gain[:] = 0.25
-    model = {step: [(place, p, 0.25) for place, p, _ in to] for step, to in model.items()}
+    world, model = mostly_as_expected(rng, world, m, model)
     genes = rng.normal(size=(2, AGENTS, 1 + FEATURES)).astype(np.float32)
 
     def alone(r, i):
@@ -144,9 +147,7 @@ def test_lives_of_reflective_planners(case):
         temperature=0.05, leaf_value=0.25, told=np.isin(np.arange(TOPICS), told).astype(np.uint8),
         rule=STORES if stores else DISCARDS, **given,
     )  # fmt: skip
-    world = world._replace(reward=np.where(rng.random(world.reward.size) < 0.9, 0.25, -1.0))
-    m.gain[:] = 0.25
-    model = {step: [(place, p, 0.25) for place, p, _ in to] for step, to in model.items()}
+    world, model = mostly_as_expected(rng, world, m, model)
     genes = rng.normal(size=(2, AGENTS, 1 + FEATURES)).astype(np.float32)
 
     def alone(r, i):
@@ -174,10 +175,9 @@ def test_what_was_entered_under_a_label_is_not_counted():
 
     def alone(r, i):
         return ref.Reflective(
-            3, 2, 1, model, topic=m.topic, alarm=9.0, told=[0], trust=0.0, temperature=1.0
+            3, 2, 1, model, topic=m.topic, alarm=1.0, told=[0], trust=0.0, temperature=1.0
         )
 
-    m.numbers[NUMBERS.index("alarm")] = 9.0
     assert compare("reflective", world, m, size, without_genes(), alone) > EPISODES
 
 

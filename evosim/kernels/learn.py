@@ -30,6 +30,7 @@ from evosim.kernels.settled import (
     DRAWN,
     ENTERED,
     ROWS,
+    add_each,
     draw,
     episodes_alike,
     keep_doubts,
@@ -94,14 +95,6 @@ def _place(world, entered, context):
         return ahead, ahead
     states = world.start_cdf.shape[1]
     return np.int64(-1), np.int64(world.cues.shape[1] + (-1 - entered) - context * states)
-
-
-@inline_borrowing
-def _add(total, earned, times):
-    """Add `times` times, one by one: a product has other bits."""
-    for _ in range(times):
-        total += earned
-    return total
 
 
 @borrowing
@@ -473,8 +466,8 @@ def _live(
                 )
                 if times > 0:
                     live_alike(mind_tag, mind, world, memory, path, length, times, done)
-                    payoff[r, i] = _add(payoff[r, i], earned, times)
-                    context_payoff[flat, context] = _add(
+                    payoff[r, i] = add_each(payoff[r, i], earned, times)
+                    context_payoff[flat, context] = add_each(
                         context_payoff[flat, context], earned, times
                     )
                     context_episodes[flat, context] += times
