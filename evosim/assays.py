@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from evosim.errors import UserError, did_you_mean
 from evosim.kernels.crew import run_blocks
 from evosim.kernels.decode import decode_population
-from evosim.kernels.learn import report_at_birth
+from evosim.kernels.learn import live_and_learn
 from evosim.kernels.life import TABLE
 from evosim.kernels.observe import propagate
+from evosim.minds.trail import acts_type, no_trail
 from evosim.openloop import Feedback, feedback
 from evosim.resolve import Resolved
 from evosim.rotations import rotations
@@ -173,7 +174,7 @@ def birth_values(
         for first in range(0, agents, size):
             part = genes[r : r + 1, first : first + size]
             out[r, first : first + size] = _measure(
-                probe, resolved, probabilities(resolved, part, probe.percepts)[0], threads
+                probe, resolved, probabilities(resolved, part, probe.percepts, threads)[0], threads
             )
     return out
 
@@ -194,8 +195,30 @@ def learned_values(probe: Probe, resolved: Resolved, learned: F64, temperature: 
     return out
 
 
+def _born(resolved: Resolved, genes: NDArray[np.float32], threads: int) -> F64:
+    """Return (R, N, V) what learners report at birth: that of lives without an episode."""
+    tables, learning = resolved.tables, resolved.learning
+    assert tables is not None
+    assert learning is not None
+    replicates, agents = genes.shape[:2]
+    blocks, variants = replicates * agents, tables.start.size
+    born = np.empty((replicates, agents, learning.reported))
+    run_blocks(
+        live_and_learn, blocks, threads, resolved.world_tag, tables._replace(episodes=0),
+        learning.tag, learning.tables, learning.size, resolved.schedule, tables.start_cdf, 0,
+        np.zeros(0, np.int64), np.zeros(replicates, np.uint64), 0, 0,
+        np.full(replicates, agents), np.ascontiguousarray(genes), np.empty((replicates, agents)),
+        np.empty((replicates, agents, 0), acts_type(tables)), np.empty((blocks, variants)),
+        np.empty((blocks, variants), np.int64), born, np.empty_like(born), no_trail(replicates),
+    )  # fmt: skip
+    return born
+
+
 def probabilities(
-    resolved: Resolved, genes: NDArray[np.float32], percepts: NDArray[np.int64]
+    resolved: Resolved,
+    genes: NDArray[np.float32],
+    percepts: NDArray[np.int64],
+    threads: int = 1,
 ) -> F64:
     """Return (R, N, A, P) action probabilities at birth, decoded as in life."""
     world, mind, tables = resolved.world, resolved.mind, resolved.tables
@@ -205,11 +228,7 @@ def probabilities(
     replicates, agents = genes.shape[:2]
     learning = resolved.learning
     if learning is not None and mind.rule == TABLE:
-        born = np.empty((replicates, agents, learning.reported))
-        report_at_birth(
-            0, replicates * agents, learning.tag, learning.tables, tables, learning.size,
-            np.ascontiguousarray(genes), born,
-        )  # fmt: skip
+        born = _born(resolved, genes, threads)
         table = born.reshape(replicates, agents, -1, tables.actions)[:, :, percepts]
         return np.ascontiguousarray(table.transpose(0, 1, 3, 2))
     cues = np.ascontiguousarray(world.percept_cue[percepts].T)

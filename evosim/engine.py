@@ -25,7 +25,7 @@ from evosim.kernels.philox import ASSAY
 from evosim.kernels.tags import FUNCTIONS
 from evosim.ledger import Ledger, Pedigree, haploid_mean
 from evosim.lives import Lives, blank_lives, share_out
-from evosim.minds.trail import no_trail
+from evosim.minds.trail import acts_type, no_trail
 from evosim.parents import choose_parents
 from evosim.population import Population, bit_values, expressed, found
 from evosim.resolve import Resolved
@@ -352,11 +352,10 @@ class Engine:
         assert mind is not None
         replicates, agents = lives.payoff.shape
         variants = tables.start.size
-        most = tables.steps * tables.episodes
         model = resolved.reward_model
         slots = resolved.tracked.context.size
         kinds = (slots + (0 if model is None else model.ledger.size)) * tables.actions
-        lives.acts = np.empty((replicates, agents, kinds), np.uint16 if most < 2**16 else np.uint32)
+        lives.acts = np.empty((replicates, agents, kinds), acts_type(tables))
         learning = resolved.learning
         per = -(-agents // LANES) if learning is None else agents
         context_payoff = np.empty((replicates * per, variants))
@@ -449,7 +448,7 @@ class Engine:
                 direction_and_length(values[..., slot.start : slot.stop], np.array(vector))
             )
         if self._nonlinear():
-            prob = probabilities(self.resolved, genes, self._logit_percepts())
+            prob = probabilities(self.resolved, genes, self._logit_percepts(), self.threads)
             with np.errstate(divide="ignore"):
                 logit = np.log(np.maximum(prob, 1e-30))
             logit -= logit.mean(axis=2, keepdims=True)

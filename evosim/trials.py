@@ -25,7 +25,7 @@ from evosim.kernels.learn import live_and_learn
 from evosim.kernels.life import Schedule
 from evosim.kernels.mind import Trail
 from evosim.kernels.philox import ASSAY
-from evosim.minds.trail import new_trail
+from evosim.minds.trail import acts_type, new_trail
 from evosim.resolve import Resolved
 from evosim.scenario.study_parts import Trial
 from evosim.spectrum import Site
@@ -223,7 +223,7 @@ def live_trial(
         live_and_learn, blocks, threads, resolved.world_tag, tables, learning.tag,
         learning.tables, learning.size, plan.schedule, start, plan.spec.forced, action, keys,
         generation, ASSAY, lived, own, nothing,
-        np.zeros((replicates, agents, 0), np.uint32), np.zeros((blocks, variants)),
+        np.zeros((replicates, agents, 0), acts_type(tables)), np.zeros((blocks, variants)),
         np.zeros((blocks, variants), np.int64), born, learned, trail,
     )  # fmt: skip
     return Lived(trail, own, born, learned, np.arange(agents)[None, :] < lived[:, None])

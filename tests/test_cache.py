@@ -78,6 +78,16 @@ print(json.dumps({
 }))
 """
 
+LEARNERS = """
+import contextlib, io, json, sys
+from evosim.cli import main
+from evosim.kernels.learn import live_and_learn
+
+with contextlib.redirect_stdout(io.StringIO()):
+    done = main(["run", *sys.argv[1:]])
+print(json.dumps({"done": done, "compiled": len(live_and_learn.signatures)}))
+"""
+
 
 def python(program, *arguments, cache=None, path=None):
     """Run a program in a process of its own and return what it prints."""
@@ -280,3 +290,11 @@ def test_an_edited_world_lives_as_it_is_now_written(world):
     back = python(WORLD, world(1.0))
     assert back["payoff"] == [3.0] * 4
     assert (back["hits"], back["misses"]) == (1, 0)
+
+
+def test_lives_trials_and_what_learners_are_born_with_are_one_kernel(tmp_path):
+    """Arrays of other types would be one more kernel, and a learner's takes long to compile."""
+    file = Path(evosim.__file__).parent.parent / "scenarios" / "spectrum_evolving.toml"
+    small = ["--arm", "no accidents", "--generations", 1, "--replicates", 2, "--agents", 20]
+    done = python(LEARNERS, file, *small, "--no-plots", "--out", tmp_path / "run")
+    assert done == {"done": 0, "compiled": 1}

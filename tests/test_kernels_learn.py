@@ -200,11 +200,9 @@ def test_what_learners_are_born_with_is_what_their_lives_report():
     loci = policy_loci(len(world.cues), world.outputs)
     genes = genomes(rng, 2, AGENTS, loci)
     m = learner(loci, learning_rate=0.2)
-    size = cross_size(loci, world.cues.shape[1], world.actions, 0)
     *_, born, _ = run("cross", world, m, genes)
-    alone = np.empty_like(born)
-    learn.report_at_birth(0, 2 * AGENTS, Tag("mind", "cross"), m, world, size, genes, alone)
     alive = np.arange(AGENTS)[None] < COUNT[:, None]
+    *_, alone, _ = run("cross", world._replace(episodes=0), m, genes)
     assert np.array_equal(alone[alive], born[alive])
     want = reference.chances(genes[0, 1, 1 : 1 + loci], 0, world.cues[:, 0], world.outputs, 0.7)
     assert alone[0, 1, : world.actions].tolist() == pytest.approx(want, abs=1e-15)

@@ -106,9 +106,11 @@ def mostly_as_expected(rng, world, m, model):
     return world, {step: [(place, p, 0.25) for place, p, _ in to] for step, to in model.items()}
 
 
-@pytest.mark.parametrize(("seed", "utility"), [(5, False), (51, True)])
-def test_lives_of_planners(seed, utility):
-    rng, world = world_of(seed, actions=3, outcomes=2)
+@pytest.mark.parametrize(
+    ("seed", "utility", "actions"), [(5, False, 3), (51, True, 3), (5, False, 2), (52, True, 2)]
+)
+def test_lives_of_planners(seed, utility, actions):
+    rng, world = world_of(seed, actions=actions, outcomes=2)
     m, size, model = planner(
         rng, world, utility=utility, averaging=True, depth=2, discount=0.8, temperature=0.05,
         leaf_value=0.25,
@@ -119,8 +121,8 @@ def test_lives_of_planners(seed, utility):
     def alone(r, i):
         worth = m.feature @ genes[r, i, 1:].astype(float)
         return ref.Planner(
-            world.cues.shape[1], 3, 2, model, worth if utility else None, None, 0.25, 0.0, None,
-            discount=0.8, temperature=0.05,
+            world.cues.shape[1], actions, 2, model, worth if utility else None, None, 0.25, 0.0,
+            None, discount=0.8, temperature=0.05,
         )  # fmt: skip
 
     assert compare("lookahead", world, m, size, genes, alone) > EPISODES

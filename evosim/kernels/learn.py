@@ -15,15 +15,19 @@ from evosim.kernels.mind import (
     EVERYWHERE,
     HERE,
     NOWHERE,
+    SOFTMAX,
     awaken,
     finish,
     forgo,
     observe,
+    odds,
     prefer,
     report,
     sees_forgone,
     settles,
+    tells_odds,
 )
+from evosim.kernels.odds import OPEN, choose, choose_by_odds
 from evosim.kernels.philox import ACTION, CONTEXT, FORGONE, OUTCOME, START, uniform
 from evosim.kernels.settled import (
     DONE,
@@ -37,18 +41,6 @@ from evosim.kernels.settled import (
     live_alike,
     word_of,
 )
-
-
-@inline_borrowing
-def choose(prob, actions, word):
-    """Return the action whose cumulative probability first exceeds the word's uniform."""
-    u = np.float64(word) * 2.3283064365386963e-10
-    total = 0.0
-    for a in range(actions - 1):
-        total += prob[a]
-        if u < total:
-            return np.uint64(a)
-    return np.uint64(actions - 1)
 
 
 @inline_borrowing
@@ -271,6 +263,7 @@ def _live(
     # Where all episodes of a life begin alike, as far as the world goes.
     alike = last_row == 0 or (world.one_context and part_ends.size == 1)
     alike = alike and not (coded or watched)
+    by_odds = tells_odds(mind_tag) and mind.choice == SOFTMAX and actions == 2
     for flat in range(first, last):
         r = flat // agents
         i = flat - r * agents
@@ -298,6 +291,7 @@ def _live(
         decision = 0
         part = 0
         may_settle = alike and settles(mind_tag, mind, memory)
+        settled = False
         episode = -1
         while episode + 1 < episodes + forced:
             episode += 1
@@ -312,6 +306,8 @@ def _live(
                 while context < last_row and v >= context_cdf[part, context]:
                     context += 1
             start = np.int64(starts[context])
+            # What an episode that moved nothing leads to is compared by probabilities.
+            leans = by_odds and not settled
             settled = may_settle and start >= 0
             length = 0
             if start < 0 or is_forced:
@@ -330,10 +326,16 @@ def _live(
                 if decision & (DRAWN - 1) == 0:
                     draw(key, generation, i, ACTION + offset, decision, words)
                 z = np.int64(np.uint32(percept_of[cs]))
-                if fresh[z] != version:
-                    prefer(mind_tag, mind, world, memory, z, table[z])
-                    fresh[z] = version
-                action = choose(table[z], actions, word_of(words, decision))
+                word = word_of(words, decision)
+                action = OPEN
+                if leans and fresh[z] != version:
+                    log_odds = odds(mind_tag, mind, world, memory, z, table[z])
+                    action = choose_by_odds(log_odds, word)
+                if action == OPEN:
+                    if fresh[z] != version:
+                        prefer(mind_tag, mind, world, memory, z, table[z])
+                        fresh[z] = version
+                    action = choose(table[z], actions, word)
                 if is_forced and step == 0 and forced_action[start] >= 0:
                     action = np.uint64(forced_action[start])
                 if done.size > 0 and track[cs] >= 0 and not is_forced:
@@ -414,6 +416,8 @@ def _live(
                     stale = max(stale, where)
                 if stale == EVERYWHERE:
                     version += 1
+                elif stale == HERE and by_odds:
+                    fresh[z] = 0
                 elif stale == HERE:
                     # At once, not at the next visit: there the step would have to wait for exp,
                     # here the processor does it beside the steps that follow.
@@ -449,7 +453,7 @@ def _live(
                 report(mind_tag, mind, world, memory, learned[r, i])
                 for k in range(handed):
                     mind.table[r, i, k] = memory[values.FIRST_VALUE + k]
-            elif settled:
+            elif settled and not leans:
                 doubts = keep_doubts(path, length, world, table)
                 # The last episode is lived: what follows it is done above.
                 times = episodes_alike(
@@ -473,22 +477,3 @@ def _live(
                     context_episodes[flat, context] += times
                     decision += times * length
                     episode += times
-
-
-@kernel
-def report_at_birth(first, last, mind_tag, mind, world, size, genes, out):
-    """Write the state that agents first..last-1 (flattened replicate x agent) are born with.
-
-    Parameters
-    ----------
-    genes : (R, N, L) float32
-    out : (R, N, V) float64
-        Overwritten; as `born` of `live_and_learn`.
-    """
-    agents = genes.shape[1]
-    memory = np.zeros(size, np.float64)
-    for flat in range(first, last):
-        r = flat // agents
-        i = flat - r * agents
-        awaken(mind_tag, mind, world, genes[r, i], memory)
-        report(mind_tag, mind, world, memory, out[r, i])

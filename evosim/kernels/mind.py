@@ -1,6 +1,6 @@
 """What a mind that changes during life must do: the contract of the learning life loop.
 
-A mind is five to eight functions over one flat array, the agent's `memory` (float64). The loop
+A mind is five to nine functions over one flat array, the agent's `memory` (float64). The loop
 knows nothing else of it; the functions are picked by the mind's tag at compile time and inlined,
 so that a learner costs what a loop written for it alone would cost:
 
@@ -8,6 +8,9 @@ so that a learner costs what a loop written for it alone would cost:
     Birth: fill the memory from the expressed genes.
 ``prefer(tag, mind, world, memory, z, prob)``
     Fill ``prob[:A]`` with the probabilities of the actions at percept z.
+``odds(tag, mind, world, memory, z, prob)``
+    Of minds that choose between two actions by softmax, which costs less where the odds decide:
+    return the log odds of the first, or NaN where only `prefer` says; may overwrite ``prob[:2]``.
 ``observe(tag, mind, world, memory, z, action, reward, following, outcome, prob)``
     A step was made; return ``(moved, stale)``: the size of what was learned (0.0 if nothing),
     and which probabilities must be asked for anew: NOWHERE, HERE (at z) or EVERYWHERE.
@@ -181,7 +184,8 @@ class Trail(NamedTuple):
 
 #: (kind of mind, name of the contract's function) -> implementation.
 IMPLEMENTATIONS: dict[tuple[str, str], object] = {}
-_OPTIONS = {"error_model": "numpy", "forceinline": True, "_nrt": False}
+_APART = {"error_model": "numpy", "_nrt": False}
+_OPTIONS = {**_APART, "forceinline": True}
 
 
 def implements(*kinds):
@@ -202,6 +206,16 @@ def awaken(tag, mind, world, genes, memory):
 
 def prefer(tag, mind, world, memory, z, prob):
     """Probabilities of actions; see the module."""
+    raise TypeError("only inside kernels")
+
+
+def odds(tag, mind, world, memory, z, prob):
+    """Return the log odds of the first of two actions; see the module."""
+    raise TypeError("only inside kernels")
+
+
+def tells_odds(tag):
+    """Tell whether this mind has `odds`."""
     raise TypeError("only inside kernels")
 
 
@@ -270,6 +284,29 @@ def _prefer(tag, mind, world, memory, z, prob):
         function(mind.parameters, memory[HEAD:], z, world.cues, prob)
 
     return user
+
+
+@overload(odds, jit_options=_OPTIONS)
+def _odds(tag, mind, world, memory, z, prob):
+    if not isinstance(tag, KernelType):
+        return None
+    if (tag.kind, "odds") in IMPLEMENTATIONS:
+        return IMPLEMENTATIONS[tag.kind, "odds"]
+
+    def nothing(tag, mind, world, memory, z, prob):
+        return np.nan  # never called
+
+    return nothing
+
+
+@overload(tells_odds, jit_options=_OPTIONS)
+def _tells_odds(tag):
+    if not isinstance(tag, KernelType):
+        return None
+    # Known to the compiler, which leaves out what is not called.
+    if (tag.kind, "odds") in IMPLEMENTATIONS:
+        return lambda tag: True
+    return lambda tag: False
 
 
 @overload(observe, jit_options=_OPTIONS)
@@ -345,7 +382,7 @@ def _finish(tag, mind, world, memory):
     return nothing
 
 
-@overload(report, jit_options=_OPTIONS)
+@overload(report, jit_options=_APART)
 def _report(tag, mind, world, memory, out):
     if not isinstance(tag, KernelType):
         return None
@@ -428,3 +465,9 @@ def choose_by_value(choice, memory, value, first, prob):
     share = memory[EPSILON] if choice == EPSILON_GREEDY else 0.0
     for a in range(actions):
         prob[a] = (1.0 - share) * prob[a] / total + share / actions
+
+
+@inline_borrowing
+def odds_by_value(memory, one, two):
+    """Return the log odds of an action worth `one` against another worth `two`, by softmax."""
+    return (one - two) * (1.0 / memory[TEMPERATURE])

@@ -35,6 +35,7 @@ from evosim.kernels.mind import (
     VALUE_RATE,
     choose_by_value,
     implements,
+    odds_by_value,
     set_numbers,
     set_shares,
 )
@@ -284,15 +285,28 @@ def _worth_doing(mind, world, memory, z, planned, out):
             out[a] += memory[TEMPERATURE] * x
 
 
-@implements("lookahead")
-def lookahead_prefer(tag, mind, world, memory, z, prob):
-    """Plan if something changed and the plan has weight, then choose."""
+@inline_borrowing
+def _look_ahead(mind, world, memory, z, out):
+    """Plan if something changed and the plan has weight; fill `out` with what actions are worth."""
     planned = places(mind, world)[3]
     if memory[STALE] != 0.0 and memory[PLAN_WEIGHT] != 0.0:
         make_plan(mind, world, memory, planned, -1)
         memory[STALE] = 0.0
-    _worth_doing(mind, world, memory, z, planned, prob)
+    _worth_doing(mind, world, memory, z, planned, out)
+
+
+@implements("lookahead")
+def lookahead_prefer(tag, mind, world, memory, z, prob):
+    """Look ahead, then choose."""
+    _look_ahead(mind, world, memory, z, prob)
     choose_by_value(mind.choice, memory, prob, 0, prob)
+
+
+@implements("lookahead")
+def lookahead_odds(tag, mind, world, memory, z, prob):
+    """Look ahead; log odds of the first of two actions."""
+    _look_ahead(mind, world, memory, z, prob)
+    return odds_by_value(memory, prob[0], prob[1])
 
 
 @implements("lookahead")

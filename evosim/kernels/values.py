@@ -31,6 +31,7 @@ from evosim.kernels.mind import (
     TRACE,
     choose_by_value,
     implements,
+    odds_by_value,
     set_numbers,
     set_shares,
 )
@@ -119,6 +120,15 @@ def values_prefer(tag, mind, world, memory, z, prob):
         return
     first = _VALUES + z * actions
     choose_by_value(mind.choice, memory, memory, first, prob)
+
+
+@implements("model-free", FULL_FEEDBACK)
+def values_odds(tag, mind, world, memory, z, prob):
+    """Log odds of the first of two actions, by their values; those of an actor are not told."""
+    if mind.rule == ACTOR_CRITIC:
+        return np.nan
+    at = _place(z, 2)
+    return odds_by_value(memory, memory[at], memory[at + np.uint64(1)])
 
 
 @inline_borrowing
