@@ -417,7 +417,7 @@ def _live(
                 if stale == EVERYWHERE:
                     version += 1
                 elif stale == HERE and by_odds:
-                    fresh[z] = 0
+                    fresh[z] = 0  # most often nobody will ask
                 elif stale == HERE:
                     # At once, not at the next visit: there the step would have to wait for exp,
                     # here the processor does it beside the steps that follow.
