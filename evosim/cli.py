@@ -120,11 +120,11 @@ def run(
 ) -> int:
     """Run a scenario, judge its claims, write its tables and figures."""
     from evosim.api import run as run_scenario
-    from evosim.progress import terminal_progress
+    from evosim.progress import shown_progress
     from evosim.report import make_console, show_claims, show_summary
     from evosim.scenario import parse_assignments
 
-    with terminal_progress() as progress:
+    with shown_progress() as progress:
         done = run_scenario(
             file,
             out=out or Path("results") / file.stem,
@@ -178,11 +178,11 @@ def fork(
 ) -> None:
     """Continue a run's last state under other parameters, beside the same state unchanged."""
     from evosim.forks import fork as fork_run
-    from evosim.progress import terminal_progress
+    from evosim.progress import shown_progress
     from evosim.report import make_console, show_summary
     from evosim.scenario import parse_assignments
 
-    with terminal_progress() as progress:
+    with shown_progress() as progress:
         done = fork_run(
             checkpoint_of,
             out or checkpoint_of.with_name(f"{checkpoint_of.name}-fork"),
@@ -270,11 +270,11 @@ def study(
     debug: Debug = False,
 ) -> int:
     """Do all runs of a study that have no results yet."""
-    from evosim.progress import terminal_progress
+    from evosim.progress import shown_progress
     from evosim.report import make_console, show_study
     from evosim.studies.conduct import study as do_study
 
-    with terminal_progress(unit="runs") as progress:
+    with shown_progress(unit="runs") as progress:
         done = do_study(
             file,
             out or Path("results") / file.stem,

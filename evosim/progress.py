@@ -1,14 +1,18 @@
-"""How far a run has come: the protocol that the engine calls, and a bar for terminals.
+"""How far a run has come: the protocol that the engine calls, a bar for terminals, lines for logs.
 
-Progress goes to stderr and only to a terminal: results on stdout stay clean, logs stay short.
+Progress goes to stderr: results on stdout stay clean. A log gets a line for each twentieth of a
+run, one a minute at most, so that it stays short.
 """
 
 from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, TextIO
+
+from evosim.units import duration
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -16,6 +20,8 @@ if TYPE_CHECKING:
 
 
 _SECONDS_BETWEEN_UPDATES = 0.1
+_SECONDS_BETWEEN_LINES = 60.0
+_MOST_LINES = 20
 
 
 class Progress(Protocol):
@@ -119,10 +125,28 @@ class TerminalProgress:
             self._bar = None
 
 
-class SilentProgress:
-    """Shows nothing: the progress of a run without a terminal."""
+class LogProgress:
+    """A line now and then: the progress of a run whose output goes into a file or a pipe.
 
-    def __enter__(self) -> SilentProgress:
+    Parameters
+    ----------
+    stream : file
+        Where the lines go, normally stderr.
+    unit : str
+        What is counted.
+    clock : callable
+        Seconds since whenever.
+    """
+
+    def __init__(
+        self, stream: TextIO, unit: str = "generations", clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._stream = stream
+        self._unit = unit
+        self._clock = clock
+        self.start(0)
+
+    def __enter__(self) -> LogProgress:
         return self
 
     def __exit__(
@@ -131,21 +155,38 @@ class SilentProgress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        pass
+        self.finish()
 
     def start(self, total: int) -> None:
-        """Do nothing."""
+        """Begin to count."""
+        self._total, self._done, self._said = total, 0, 0
+        self._began = self._said_at = self._clock()
 
     def advance(self, n: int, label: str) -> None:
-        """Do nothing."""
+        """Count `n` more; write a line where it is time for one."""
+        self._done += n
+        now = self._clock()
+        if now - self._said_at < _SECONDS_BETWEEN_LINES:
+            return
+        if (self._done - self._said) * _MOST_LINES < self._total or self._done >= self._total:
+            return
+        took = now - self._began
+        left = took * (self._total - self._done) / self._done
+        print(
+            f"evosim: {self._done:,} of {self._total:,} {self._unit}, in '{label}',"
+            f" after {duration(took)}; about {duration(left)} left",
+            file=self._stream,
+            flush=True,
+        )
+        self._said, self._said_at = self._done, now
 
     def finish(self) -> None:
-        """Do nothing."""
+        """Say nothing: what comes next says that the run is over."""
 
 
-def terminal_progress(
+def shown_progress(
     stream: TextIO | None = None, unit: str = "generations"
-) -> TerminalProgress | SilentProgress:
-    """Return a bar on `stream` (default stderr) when it is a terminal, else a silent one."""
+) -> TerminalProgress | LogProgress:
+    """Return a bar on `stream` (default stderr) when it is a terminal, else lines for a log."""
     stream = sys.stderr if stream is None else stream
-    return TerminalProgress(stream, unit) if stream.isatty() else SilentProgress()
+    return TerminalProgress(stream, unit) if stream.isatty() else LogProgress(stream, unit)

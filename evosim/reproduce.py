@@ -178,7 +178,7 @@ def _bring_up_to_date(
 ) -> Run:
     from evosim.api import prepare
     from evosim.api import run as run_scenario
-    from evosim.progress import terminal_progress
+    from evosim.progress import shown_progress
 
     if entry.error is not None:
         raise entry.error
@@ -188,7 +188,7 @@ def _bring_up_to_date(
         outcome.kept.append(entry.file.stem)
         return kept
     say(f"running {entry.file}")
-    with terminal_progress() as progress:
+    with shown_progress() as progress:
         done = run_scenario(scenario, directory, threads, progress, overwrite=True)
     if plots:
         done.plot()

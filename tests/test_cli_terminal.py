@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from evosim import report, units
-from evosim.progress import SilentProgress, TerminalProgress, terminal_progress
+from evosim.progress import LogProgress, TerminalProgress, shown_progress
 
 
 class Terminal(io.StringIO):
@@ -88,7 +88,7 @@ def test_times_and_sizes_are_readable():
 
 def test_the_bar_shows_speed_and_goes_away():
     stream = Terminal()
-    with terminal_progress(stream) as progress:
+    with shown_progress(stream) as progress:
         assert isinstance(progress, TerminalProgress)
         progress.advance(1, "before the start is no error")
         progress.start(10)
@@ -103,11 +103,40 @@ def test_the_bar_shows_speed_and_goes_away():
     assert shown.endswith("\x1b[2K") or shown.rstrip("\r\n").endswith("\x1b[2K")
 
 
-def test_without_a_terminal_nothing_is_shown():
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def logged(seconds, total=1000, step=10):
+    """Lines of a run of `total` generations, `step` of which take so many seconds."""
+    stream, clock = io.StringIO(), Clock()
+    progress = LogProgress(stream, clock=clock)
+    progress.start(total)
+    for _ in range(0, total, step):
+        clock.now += seconds
+        progress.advance(step, "base")
+    progress.finish()
+    return stream.getvalue().splitlines()
+
+
+def test_a_log_gets_a_line_a_minute_or_for_each_twentieth_of_a_run():
+    assert logged(0.5) == []
+    assert logged(2.5)[0] == (
+        "evosim: 240 of 1,000 generations, in 'base', after 1 min 0 s; about 3 min 10 s left"
+    )
+    assert len(logged(2.5)) == 4
+    assert len(logged(100.0)) == 19
+    assert len(logged(100.0, total=10_000)) == 19
+
+
+def test_what_is_written_into_a_pipe_is_told_in_lines():
     stream = io.StringIO()
-    with terminal_progress(stream) as progress:
-        assert isinstance(progress, SilentProgress)
+    with shown_progress(stream) as progress:
+        assert isinstance(progress, LogProgress)
+        progress.advance(1, "before the start is no error")
         progress.start(10)
         progress.advance(10, "base")
-        progress.finish()
     assert stream.getvalue() == ""
