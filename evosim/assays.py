@@ -17,7 +17,8 @@ from evosim.kernels.decode import decode_population
 from evosim.kernels.learn import live_and_learn
 from evosim.kernels.life import TABLE
 from evosim.kernels.observe import propagate
-from evosim.minds.trail import acts_type, no_trail
+from evosim.lives import acts_type
+from evosim.minds.trail import no_trail
 from evosim.openloop import Feedback, feedback
 from evosim.resolve import Resolved
 from evosim.rotations import rotations

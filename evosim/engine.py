@@ -24,8 +24,8 @@ from evosim.kernels.learn import live_and_learn
 from evosim.kernels.philox import ASSAY
 from evosim.kernels.tags import FUNCTIONS
 from evosim.ledger import Ledger, Pedigree, haploid_mean
-from evosim.lives import Lives, blank_lives, share_out
-from evosim.minds.trail import acts_type, no_trail
+from evosim.lives import Lives, acts_type, blank_lives, share_out
+from evosim.minds.trail import no_trail
 from evosim.parents import choose_parents
 from evosim.population import Population, bit_values, expressed, found
 from evosim.resolve import Resolved

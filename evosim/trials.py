@@ -25,7 +25,8 @@ from evosim.kernels.learn import live_and_learn
 from evosim.kernels.life import Schedule
 from evosim.kernels.mind import Trail
 from evosim.kernels.philox import ASSAY
-from evosim.minds.trail import acts_type, new_trail
+from evosim.lives import acts_type
+from evosim.minds.trail import new_trail
 from evosim.resolve import Resolved
 from evosim.scenario.study_parts import Trial
 from evosim.spectrum import Site

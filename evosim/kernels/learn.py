@@ -242,7 +242,7 @@ def _live(
     Left to LLVM it became a function beside it, compiled twice: alone, and again with the caller.
     The process that compiles ran the first, one that loads from the cache the second, in which
     the minds' functions were calls: 8,700 lives of a Q-learner a second instead of 13,200
-    (15,100 as it is).
+    (15,100 in the caller).
     """
     agents = genes.shape[1]
     actions = world.actions
@@ -306,7 +306,7 @@ def _live(
                 while context < last_row and v >= context_cdf[part, context]:
                     context += 1
             start = np.int64(starts[context])
-            # What an episode that moved nothing leads to is compared by probabilities.
+            # Episodes after one that moved nothing are compared by probabilities: ask for them.
             leans = by_odds and not settled
             settled = may_settle and start >= 0
             length = 0
@@ -417,7 +417,7 @@ def _live(
                 if stale == EVERYWHERE:
                     version += 1
                 elif stale == HERE and by_odds:
-                    fresh[z] = 0  # most often nobody will ask
+                    fresh[z] = 0  # the odds decide most often
                 elif stale == HERE:
                     # At once, not at the next visit: there the step would have to wait for exp,
                     # here the processor does it beside the steps that follow.

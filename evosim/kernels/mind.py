@@ -10,7 +10,8 @@ so that a learner costs what a loop written for it alone would cost:
     Fill ``prob[:A]`` with the probabilities of the actions at percept z.
 ``odds(tag, mind, world, memory, z, prob)``
     Of minds that choose between two actions by softmax, which costs less where the odds decide:
-    return the log odds of the first, or NaN where only `prefer` says; may overwrite ``prob[:2]``.
+    return the log odds of the first, or NaN where only `prefer` says. Where the odds decided, the
+    ``prob`` that `observe` is given holds no probabilities; ``prob[:2]`` may be used as scratch.
 ``observe(tag, mind, world, memory, z, action, reward, following, outcome, prob)``
     A step was made; return ``(moved, stale)``: the size of what was learned (0.0 if nothing),
     and which probabilities must be asked for anew: NOWHERE, HERE (at z) or EVERYWHERE.
@@ -184,7 +185,7 @@ class Trail(NamedTuple):
 
 #: (kind of mind, name of the contract's function) -> implementation.
 IMPLEMENTATIONS: dict[tuple[str, str], object] = {}
-# What is called at birth and at death only is compiled once, beside the loop (measured: 2 s less).
+# What is called a few times a life is compiled once, beside the loop (measured: 2 s less).
 _APART = {"error_model": "numpy", "_nrt": False}
 _OPTIONS = {**_APART, "forceinline": True}
 

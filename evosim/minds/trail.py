@@ -4,16 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from evosim.kernels.life import WorldTables
 from evosim.kernels.mind import Trail
-
-
-def acts_type(tables: WorldTables) -> type[np.uint16] | type[np.uint32]:
-    """Return the type of counts that hold what can be done in a life.
-
-    The same for all that live: lives whose arrays are of other types are compiled once more.
-    """
-    return np.uint16 if tables.steps * tables.episodes < 2**16 else np.uint32
 
 
 def new_trail(
